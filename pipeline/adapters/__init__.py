@@ -1,0 +1,1 @@
+"""One module per engine; nothing but `pipeline.wiring` imports them."""

@@ -1,0 +1,221 @@
+"""The two seams: Log and Store. Everything between them is the same code on every engine.
+
+An adapter lives in `pipeline/adapters`, is chosen by the scheme of a URL in `pipeline/wiring.py`, and passes
+the contract tests (`tests/test_log_contract.py`, `tests/test_store_contract.py`) against its real engine.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from pipeline.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+class BikewireError(Exception):
+    """An expected failure; its text is one sentence for the person who runs Bikewire."""
+
+
+class LogError(BikewireError):
+    """The log could not do what was asked; nothing of it has happened."""
+
+
+class LogFull(LogError):
+    """The log has no room for a publish; it can be tried again when there is room."""
+
+
+class StoreError(BikewireError):
+    """The store could not do what was asked; writing the same rows again is safe."""
+
+
+class TopicPartition(NamedTuple):
+    """One ordered part of a topic."""
+
+    topic: str
+    partition: int
+
+
+Offsets = Mapping[TopicPartition, int]
+"""The next offset to read of each partition: everything below it has been consumed."""
+
+
+class LogRecord(NamedTuple):
+    """A record to publish: ``key`` is unique for the entity within its topic, ``value`` is flat JSON."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+class StoredRecord(NamedTuple):
+    """A record in the log, where it lies and when it was appended (the log's clock, UTC)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    appended_at: datetime
+
+
+class LogBatch(NamedTuple):
+    """Records in log order, and the offsets to go on from. A batch never cuts a publish in two."""
+
+    records: Sequence[StoredRecord]
+    offsets: Offsets
+
+
+class Log(ABC):
+    """An ordered, durable log of records in topics.
+
+    A publish is wholly there or not at all, for every reader, also when the publisher is killed in the middle.
+    The records of one ``partition_key`` (a system id) keep the order of their publishes within each topic.
+    Offsets grow within a partition; they need not be consecutive.
+    """
+
+    @abstractmethod
+    async def create(self, topics: Sequence[str]) -> None:
+        """Make the topics that are not there yet; what is there stays. To be called before anything else."""
+
+    @abstractmethod
+    async def publish(self, partition_key: str, records: Sequence[LogRecord]) -> None:
+        """Append all records, in their order, or none of them.
+
+        On return they are durable: they outlive this process. Raises LogFull when there is no room (disk full),
+        LogError for anything else; nothing was appended then.
+        """
+
+    @abstractmethod
+    def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncIterator[LogBatch]:
+        """Every record from ``offsets`` on, then each new publish as it comes, for ever.
+
+        A partition that ``offsets`` does not name starts at its oldest record. Another process's publish
+        arrives within 50 ms. Batches are bounded (a backlog comes in many) but never cut a publish in two.
+        To be closed with ``aclose()``.
+        """
+
+    @abstractmethod
+    async def end_offsets(self, topics: Sequence[str]) -> Offsets:
+        """For each partition the offset after its last record."""
+
+    @abstractmethod
+    async def offsets_at(self, topics: Sequence[str], instant: datetime) -> Offsets:
+        """For each partition the offset of the first record appended at or after ``instant``, else its end.
+
+        Never between two records of one publish.
+        """
+
+    @abstractmethod
+    def stream(self, spark: SparkSession, topics: Sequence[str], offsets: Offsets) -> DataFrame:
+        """The topics as a streaming DataFrame from ``offsets`` on, with the columns of Spark's Kafka source.
+
+        key binary, value binary, topic string, partition int, offset long, timestamp timestamp (of appending),
+        timestampType int. Micro-batches hold whole publishes, and a backlog comes in bounded ones.
+        """
+
+    @abstractmethod
+    def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
+        """The records from ``start`` (or the oldest) up to and without ``end``, as a batch DataFrame like
+        `stream`'s."""
+
+    @abstractmethod
+    async def retire(self, before: datetime, consumed: Offsets) -> int:
+        """Delete whole publishes appended before ``before`` whose every offset is below ``consumed``.
+
+        Returns the number of records deleted. An engine with a retention of its own deletes none and says so
+        in its docstring.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release everything; the log can't be used afterwards."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+
+Value = str | int | float | bool | datetime | date | None
+Row = Mapping[str, Value]
+"""Column name to value. A column left out of a write keeps what it holds; a None is never stored over it."""
+
+
+class Consumed(NamedTuple):
+    """How far a job has consumed the log; stored with the rows that this made."""
+
+    job: str
+    offsets: Offsets
+
+
+class Store(ABC):
+    """Tables of rows, read by partition in clustering order (`pipeline/tables.py` defines them).
+
+    No words of the domain are known here. Times come back as aware UTC datetimes.
+    """
+
+    @abstractmethod
+    async def create(self, tables: Sequence[Table]) -> None:
+        """Make the tables that are missing, and bring older ones up to date; data is kept.
+
+        Raises StoreError when the store was written by a newer version of Bikewire.
+        """
+
+    @abstractmethod
+    async def write(self, rows: Mapping[Table, Sequence[Row]], consumed: Consumed | None = None) -> None:
+        """Upsert rows by primary key, and the consumed offsets with (or strictly after) them.
+
+        Writing the same rows again changes nothing. In a table with ``newest_by`` a row never replaces one that
+        is newer by that column. Offsets of ``consumed`` never go back. Raises StoreError.
+        """
+
+    @abstractmethod
+    async def replace(
+        self, partitions: Mapping[Table, Sequence[tuple[Value, ...]]], rows: Mapping[Table, Sequence[Row]]
+    ) -> None:
+        """Make each named partition hold exactly its rows in ``rows`` (none removes it).
+
+        A reader sees a partition's rows as they were before or as they are after, never a mix.
+        """
+
+    @abstractmethod
+    async def read(
+        self,
+        table: Table,
+        partition: tuple[Value, ...],
+        prefix: tuple[Value, ...] = (),
+        *,
+        lower: Value = None,
+        upper: Value = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Row]:
+        """The rows of one partition in clustering order, with every column of the table (unknown is None).
+
+        ``prefix`` fixes the first clustering columns; ``lower`` (included) and ``upper`` (excluded) bound the
+        clustering column after them. ``newest_first`` turns the order round before ``limit`` is applied.
+        """
+
+    @abstractmethod
+    async def offsets(self, job: str) -> Offsets:
+        """How far the job has consumed the log; empty when it never has."""
+
+    @abstractmethod
+    async def expire(self, now: datetime) -> int:
+        """Remove rows that outlived their table's ``ttl_days``; returns how many (0 where the engine does it)."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release everything; the store can't be used afterwards."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()

@@ -1,0 +1,119 @@
+"""Settings, read once from the environment (prefix BIKEWIRE_); wrong ones stop the start with one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pipeline.model import Thresholds
+from pipeline.ports import BikewireError
+
+VELOZEF = "https://gbfs.partners.fifteen.eu/gbfs/2.2/brest/en/gbfs.json"
+
+
+class SettingsError(BikewireError):
+    """A setting that can't be used; the text names it."""
+
+
+class Settings(BaseSettings):
+    """Every setting of Bikewire. The field ``data`` is the variable BIKEWIRE_DATA, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="BIKEWIRE_", frozen=True, extra="forbid")
+
+    feeds: Annotated[tuple[str, ...], NoDecode] = Field(
+        (VELOZEF,), description="Discovery URLs (gbfs.json) of the systems to poll, comma-separated."
+    )
+    data: Path = Field(Path("data"), description="Folder of everything that is kept on this machine.")
+    log: str = Field("", description="URL of the log: sqlite:///PATH. Default: log.sqlite in BIKEWIRE_DATA.")
+    store: str = Field("", description="URL of the store: sqlite:///PATH. Default: store.sqlite in BIKEWIRE_DATA.")
+    lake: str = Field("", description="Folder of the Parquet lake. Default: lake in BIKEWIRE_DATA.")
+    spark: str = Field("local[2]", description="Spark master: local[N].")
+    host: str = Field("127.0.0.1", description="Address that the server listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the server listens on; 0 takes a free one.")
+    min_poll_seconds: float = Field(60, gt=0, description="Never poll a feed more often than this, whatever its ttl.")
+    timeout_seconds: float = Field(10, gt=0, description="How long one fetch may take in all.")
+    max_body_bytes: int = Field(64 * 1024 * 1024, gt=0, description="A feed document larger than this is refused.")
+    stale_seconds: float = Field(
+        300, gt=0, description="A document older than this, and than its own ttl, observes nothing."
+    )
+    hold_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="How long an observation is trusted. Default: three times the feed's poll interval, at least 180.",
+    )
+    nearly_empty: int = Field(3, ge=0, description="Up to this many bikes a station is nearly empty.")
+    nearly_full: int = Field(3, ge=0, description="Up to this many docks a station is nearly full.")
+    retention_days: float = Field(
+        7,
+        gt=0,
+        description="How long the log keeps a poll after it was appended (never less than its readers need).",
+    )
+    today_minutes: float = Field(15, gt=0, description="How often the figures of today so far are computed.")
+    tiles: str = Field(
+        "https://tile.openstreetmap.org/{z}/{x}/{y}.png",
+        description="Map tiles; empty for a map without tiles.",
+    )
+    tiles_attribution: str = Field("© OpenStreetMap contributors", description="Whom the tiles are owed to.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("feeds", mode="before")
+    @classmethod
+    def _split_feeds(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("feeds")
+    @classmethod
+    def _http_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not url.startswith(("http://", "https://")):
+                msg = f"{url!r} is not an http(s) URL"
+                raise ValueError(msg)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            msg = f"{value!r} is none of DEBUG, INFO, WARNING, ERROR"
+            raise ValueError(msg)
+        return value.upper()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _places_in_data(cls, values: dict[str, object]) -> dict[str, object]:
+        data = Path(str(values.get("data") or "data")).absolute()
+        places = {
+            "log": f"sqlite:///{data / 'log.sqlite'}",
+            "store": f"sqlite:///{data / 'store.sqlite'}",
+            "lake": str(data / "lake"),
+        }
+        return {**values, "data": data, **{name: values.get(name) or place for name, place in places.items()}}
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(self.nearly_empty, self.nearly_full)
+
+    def hold(self, interval_seconds: float) -> float:
+        """How long an observation is trusted, in seconds, for a feed polled every ``interval_seconds``."""
+        return self.hold_seconds if self.hold_seconds is not None else max(3 * interval_seconds, 180.0)
+
+    @classmethod
+    def read(cls, **overrides: object) -> Self:
+        """The settings from the environment, with ``overrides`` (None: not given) over them.
+
+        Raises SettingsError: one sentence that names the variable, the value and the rule.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(**given)  # type: ignore[arg-type]  # checked by pydantic
+        except ValidationError as error:
+            raise SettingsError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = "BIKEWIRE_" + "_".join(str(part) for part in first["loc"][:1]).upper()
+    return f"{name}: {first['msg'].removeprefix('Value error, ')} (it is {first['input']!r})."

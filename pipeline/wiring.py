@@ -1,0 +1,37 @@
+"""From a URL to an adapter: the scheme names the engine, and only that engine is imported."""
+
+from __future__ import annotations
+
+from pipeline.ports import Log, Store
+from pipeline.settings import SettingsError
+
+
+def open_log(url: str) -> Log:
+    """The log behind the URL; nothing is created or connected yet."""
+    scheme, place = _split(url, "BIKEWIRE_LOG")
+    if scheme == "sqlite":
+        from pipeline.adapters.sqlite_log import SqliteLog
+
+        return SqliteLog(place)
+    msg = f"BIKEWIRE_LOG: {url!r} names no log that Bikewire knows; use sqlite:///PATH."
+    raise SettingsError(msg)
+
+
+def open_store(url: str) -> Store:
+    """The store behind the URL; nothing is created or connected yet."""
+    scheme, place = _split(url, "BIKEWIRE_STORE")
+    if scheme == "sqlite":
+        from pipeline.adapters.sqlite_store import SqliteStore
+
+        return SqliteStore(place)
+    msg = f"BIKEWIRE_STORE: {url!r} names no store that Bikewire knows; use sqlite:///PATH."
+    raise SettingsError(msg)
+
+
+def _split(url: str, setting: str) -> tuple[str, str]:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        msg = f"{setting}: {url!r} is not a URL; use sqlite:///PATH."
+        raise SettingsError(msg)
+    # As in SQLAlchemy: sqlite:///relative/path, sqlite:////absolute/path.
+    return scheme, rest.removeprefix("/")
