@@ -7,7 +7,7 @@ the contract tests (`tests/test_log_contract.py`, `tests/test_store_contract.py`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -91,7 +91,7 @@ class Log(ABC):
         """
 
     @abstractmethod
-    def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncIterator[LogBatch]:
+    def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
         """Every record from ``offsets`` on, then each new publish as it comes, for ever.
 
         A partition that ``offsets`` does not name starts at its oldest record. Another process's publish

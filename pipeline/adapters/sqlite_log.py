@@ -1,0 +1,146 @@
+"""The log as an SQLite file: one transaction per publish, readers woken by other processes' commits."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.adapters import sqlite_records
+from pipeline.adapters.commit_watch import CommitWatch
+from pipeline.adapters.sqlite import Threads, from_micros, is_full, make, sentence, to_micros, transaction
+from pipeline.adapters.sqlite_records import Range
+from pipeline.ports import Log, LogBatch, LogError, LogFull, LogRecord, Offsets, StoredRecord, TopicPartition
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+BATCH_RECORDS = 5_000
+"""About how many records a batch of `subscribe` holds; a larger publish comes whole."""
+
+RETIRE_PUBLISHES = 50
+"""How many publishes one transaction of `retire` deletes, so that publishers get their turn in between."""
+
+
+class SqliteLog(Log):
+    """A log in one SQLite file (WAL), for any number of processes on one machine.
+
+    Partition 0 is the only one, and one sequence of offsets runs over all topics. A publish is flushed to the
+    disk before `publish` returns, so it outlives a power cut too.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._writer = Threads(self._path, 1, "FULL", self._failed)
+        self._reader = Threads(self._path, 1, "NORMAL", self._failed)
+        self._watch = CommitWatch(self._path)
+
+    async def create(self, topics: Sequence[str]) -> None:
+        def build() -> None:
+            make(self._path, lambda connection: sqlite_records.build(connection, topics), "FULL")
+
+        await self._writer.run_alone(build)
+
+    async def publish(self, partition_key: str, records: Sequence[LogRecord]) -> None:
+        """``partition_key`` has no effect: there is one partition, in the order of the publishes."""
+        if records:
+            await self._writer.run(_publish, records)
+
+    async def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
+        reader = Threads(self._path, 1, "NORMAL", self._failed)
+        try:
+            starts = await reader.run(_starts, topics, offsets)
+            async with self._watch.watching() as watch, aclosing(_follow(reader, watch, starts)) as batches:
+                async for batch in batches:
+                    yield batch
+        finally:
+            await reader.close()
+
+    async def end_offsets(self, topics: Sequence[str]) -> Offsets:
+        return _same_for_all(topics, await self._reader.run(sqlite_records.end_offset))
+
+    async def offsets_at(self, topics: Sequence[str], instant: datetime) -> Offsets:
+        return _same_for_all(topics, await self._reader.run(sqlite_records.offset_at, to_micros(instant)))
+
+    def stream(self, spark: SparkSession, topics: Sequence[str], offsets: Offsets) -> DataFrame:
+        raise NotImplementedError
+
+    def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
+        raise NotImplementedError
+
+    async def retire(self, before: datetime, consumed: Offsets) -> int:
+        """A topic that ``consumed`` does not name counts as not consumed, and keeps the publishes it is in."""
+        total = 0
+        while True:
+            publishes, records = await self._writer.run(_retire, to_micros(before), consumed)
+            total += records
+            if publishes < RETIRE_PUBLISHES:
+                return total
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await self._reader.close()
+
+    def _failed(self, error: Exception) -> LogError:
+        return (LogFull if is_full(error) else LogError)(sentence(self._path, "log", error))
+
+
+def _same_for_all(topics: Sequence[str], offset: int) -> Offsets:
+    return {TopicPartition(topic, 0): offset for topic in topics}
+
+
+def _publish(connection: sqlite3.Connection, records: Sequence[LogRecord]) -> None:
+    with transaction(connection):
+        sqlite_records.append(connection, records, to_micros(datetime.now(UTC)))
+
+
+def _retire(connection: sqlite3.Connection, before: int, consumed: Offsets) -> tuple[int, int]:
+    with transaction(connection):
+        known: dict[str, int] = dict(connection.execute("SELECT name, id FROM topic"))
+        by_id = {known[topic]: offset for (topic, _), offset in consumed.items() if topic in known}
+        return sqlite_records.retire(connection, before, by_id, RETIRE_PUBLISHES)
+
+
+def _starts(connection: sqlite3.Connection, topics: Sequence[str], offsets: Offsets) -> Mapping[str, tuple[int, int]]:
+    ids = sqlite_records.topic_ids(connection, topics)
+    sqlite_records.check_offsets(connection, offsets)
+    return {topic: (ids[topic], offsets.get(TopicPartition(topic, 0), 0)) for topic in topics}
+
+
+async def _follow(
+    reader: Threads, watch: CommitWatch, starts: Mapping[str, tuple[int, int]]
+) -> AsyncGenerator[LogBatch, None]:
+    position = min((start for _, start in starts.values()), default=0)
+    while True:
+        # Taken before the read: a commit during the read is then seen by the wait.
+        changed = watch.changed
+        records, position = await reader.run(_next, starts, position)
+        if records:
+            yield LogBatch(
+                records, {TopicPartition(topic, 0): max(position, start) for topic, (_, start) in starts.items()}
+            )
+        else:
+            await watch.wait(changed)
+
+
+def _next(
+    connection: sqlite3.Connection, starts: Mapping[str, tuple[int, int]], position: int
+) -> tuple[list[StoredRecord], int]:
+    """The next batch and the position after it; without records, how far there are none."""
+    end = sqlite_records.end_offset(connection)
+    ids = [topic for topic, _ in starts.values()]
+    step = next(sqlite_records.plan(connection, ids, Range(position, end), BATCH_RECORDS), None)
+    if step is None:
+        return [], end
+    ranges = {topic: Range(start, step.end) for topic, start in starts.values()}
+    names = {topic: name for name, (topic, _) in starts.items()}
+    records = [
+        StoredRecord(names[topic], 0, offset, key, value, from_micros(appended_at))
+        for offset, topic, key, value, appended_at in sqlite_records.rows(
+            connection, ranges, Range(step.start, step.end)
+        )
+    ]
+    return records, step.end

@@ -1,0 +1,188 @@
+"""The log's tables in SQLite, and what is read from and written to them; plain functions on a connection.
+
+One sequence of offsets runs over all topics. A publish is a contiguous range of it, known by its last offset.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline.ports import LogError, LogRecord, TopicPartition
+
+APPLICATION_ID = 0x42574C47  # "BWLG"
+LOG_VERSION = 1
+
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS topic (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE IF NOT EXISTS record ("
+    " offset INTEGER PRIMARY KEY, topic INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+    " appended_at INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS publish ("
+    " last INTEGER PRIMARY KEY, first INTEGER NOT NULL, appended_at INTEGER NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS publish_appended_at ON publish (appended_at)",
+    # How many records of which topic a publish holds: steps are planned without touching a record.
+    "CREATE TABLE IF NOT EXISTS content ("
+    " publish INTEGER NOT NULL, topic INTEGER NOT NULL, records INTEGER NOT NULL,"
+    " PRIMARY KEY (publish, topic)) WITHOUT ROWID",
+    # Kept apart from the records, so that offsets are never used twice when all records are retired.
+    "CREATE TABLE IF NOT EXISTS sequence (next INTEGER NOT NULL, appended_at INTEGER NOT NULL)",
+    "INSERT INTO sequence SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM sequence)",
+)
+
+StoredRow = tuple[int, int, str, bytes, int]
+"""offset, topic id, key, value, appended_at in microseconds."""
+
+
+class Range(NamedTuple):
+    """Offsets from ``start`` up to and without ``end``."""
+
+    start: int
+    end: int
+
+
+class Step(NamedTuple):
+    """A range that ends where a publish ends, and how many wanted records it holds."""
+
+    start: int
+    end: int
+    records: int
+
+
+def build(connection: sqlite3.Connection, topics: Sequence[str]) -> None:
+    """Make what is missing of the log; raises LogError when the file is something else or newer."""
+    check(connection)
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.executemany("INSERT OR IGNORE INTO topic (name) VALUES (?)", [(topic,) for topic in topics])
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={LOG_VERSION}")
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raises LogError when the file is no log, or a newer one."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    is_new = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if application != APPLICATION_ID and not is_new:
+        msg = f"{place(connection)} is an SQLite file, but no log of Bikewire; name another in BIKEWIRE_LOG."
+        raise LogError(msg)
+    if version > LOG_VERSION:
+        msg = (
+            f"{place(connection)} was written by a newer Bikewire (log version {version}, this one knows"
+            f" {LOG_VERSION}); update Bikewire or name another log in BIKEWIRE_LOG."
+        )
+        raise LogError(msg)
+
+
+def place(connection: sqlite3.Connection) -> str:
+    """The path of the connection's file."""
+    return str(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
+def topic_ids(connection: sqlite3.Connection, topics: Sequence[str]) -> dict[str, int]:
+    """The ids of the topics; raises LogError for one that was never created."""
+    known: dict[str, int] = dict(connection.execute("SELECT name, id FROM topic"))
+    for topic in topics:
+        if topic not in known:
+            msg = f"{place(connection)} has no topic {topic!r}; it has {', '.join(sorted(known)) or 'none'}."
+            raise LogError(msg)
+    return {topic: known[topic] for topic in topics}
+
+
+def append(connection: sqlite3.Connection, records: Sequence[LogRecord], now: int) -> None:
+    """Append the records as one publish, within the caller's transaction."""
+    ids = topic_ids(connection, sorted({record.topic for record in records}))
+    first, newest = connection.execute("SELECT next, appended_at FROM sequence").fetchone()
+    # The log's clock never goes back, so that instants find publishes by bisection.
+    appended_at = max(now, newest)
+    connection.executemany(
+        "INSERT INTO record VALUES (?, ?, ?, ?, ?)",
+        [
+            (offset, ids[record.topic], record.key, record.value, appended_at)
+            for offset, record in enumerate(records, first)
+        ],
+    )
+    end = first + len(records)
+    connection.execute("INSERT INTO publish VALUES (?, ?, ?)", (end - 1, first, appended_at))
+    connection.execute(
+        "INSERT INTO content SELECT ?, topic, count(*) FROM record WHERE offset >= ? GROUP BY topic", (end - 1, first)
+    )
+    connection.execute("UPDATE sequence SET next = ?, appended_at = ?", (end, appended_at))
+
+
+def end_offset(connection: sqlite3.Connection) -> int:
+    """The offset after the log's last record."""
+    return int(connection.execute("SELECT next FROM sequence").fetchone()[0])
+
+
+def check_offsets(connection: sqlite3.Connection, offsets: Mapping[TopicPartition, int]) -> None:
+    """Raises LogError when an offset lies beyond the log's end: it was taken from another log."""
+    end = end_offset(connection)
+    for (topic, _), offset in offsets.items():
+        if offset > end:
+            msg = (
+                f"{place(connection)} ends at offset {end}, but its reader stands at {offset} of {topic}: this is"
+                " not the log that it has read so far."
+            )
+            raise LogError(msg)
+
+
+def offset_at(connection: sqlite3.Connection, instant: int) -> int:
+    """The first offset of the first publish appended at or after the instant, else the end."""
+    found = connection.execute(
+        "SELECT first FROM publish WHERE appended_at >= ? ORDER BY appended_at, last LIMIT 1", (instant,)
+    ).fetchone()
+    return int(found[0]) if found else end_offset(connection)
+
+
+def plan(connection: sqlite3.Connection, ids: Sequence[int], wanted: Range, records: int) -> Iterator[Step]:
+    """The range in steps of about so many wanted records each; whole publishes, at least one in each.
+
+    What holds no wanted record is in no step.
+    """
+    marks = ", ".join("?" * len(ids))
+    publishes = connection.execute(
+        f"SELECT publish, sum(records) FROM content WHERE publish >= ? AND publish < ? AND topic IN ({marks})"
+        " GROUP BY publish ORDER BY publish",
+        (*wanted, *ids),
+    )
+    step = Step(wanted.start, wanted.start, 0)
+    for last, count in publishes:
+        if step.records and step.records + count > records:
+            yield step
+            step = Step(step.end, step.end, 0)
+        step = Step(step.start, last + 1, step.records + count)
+    if step.records:
+        yield step
+
+
+def rows(connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range) -> Iterator[StoredRow]:
+    """The records of each topic id in its range, all of them within ``within``, in log order."""
+    bounds = " OR ".join("(topic = ? AND offset >= ? AND offset < ?)" for _ in ranges)
+    parameters = [value for topic, wanted in ranges.items() for value in (topic, *wanted)]
+    return connection.execute(
+        "SELECT offset, topic, key, value, appended_at FROM record"
+        f" WHERE offset >= ? AND offset < ? AND ({bounds}) ORDER BY offset",
+        (*within, *parameters),
+    )
+
+
+def retire(connection: sqlite3.Connection, before: int, consumed: Mapping[int, int], publishes: int) -> tuple[int, int]:
+    """Delete up to so many publishes appended before the instant and wholly consumed, by topic id.
+
+    Returns how many publishes and records went.
+    """
+    whens = " ".join("WHEN ? THEN ?" for _ in consumed)
+    consumed_offset = f"CASE topic {whens} ELSE 0 END" if consumed else "0"
+    parameters = [value for pair in consumed.items() for value in pair]
+    found = connection.execute(
+        "SELECT first, last FROM publish WHERE appended_at < ? AND NOT EXISTS"
+        f" (SELECT * FROM content WHERE publish = last AND {consumed_offset} <= last) ORDER BY last LIMIT ?",
+        (before, *parameters, publishes),
+    ).fetchall()
+    connection.executemany("DELETE FROM record WHERE offset BETWEEN ? AND ?", found)
+    connection.executemany("DELETE FROM content WHERE publish BETWEEN ? AND ?", found)
+    connection.executemany("DELETE FROM publish WHERE last BETWEEN ? AND ?", found)
+    return len(found), sum(last - first + 1 for first, last in found)
