@@ -1,17 +1,46 @@
-"""The live table: the newest state of every system, kept current by the relay."""
+"""The live table: the newest state of every system, and what changed when.
+
+The relay is the only writer, in the event loop; a publish is applied in one piece, so that every reader sees
+whole polls. Two counts say when a station changed: ``sequence``, which lives as long as the process and is all
+that a subscriber keeps, and the log's offsets, which outlive it and make the cursors (`backend/cursor.py`).
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from pipeline.model import (
     FeedStatus,
     NetworkStatus,
+    Record,
     StationInformation,
     StationStatus,
     SystemInformation,
+    Topic,
     VehicleStatus,
 )
+from pipeline.ports import TopicPartition
+
+STATION_TOPICS: tuple[Topic, ...] = (Topic.STATION_INFORMATION, Topic.STATION_STATUS)
+"""The topics whose offsets say when a station changed."""
+
+VEHICLE_FEEDS = frozenset({"vehicle_status", "free_bike_status"})
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Applied(NamedTuple):
+    """A record, and where in the log it lies."""
+
+    partition: TopicPartition
+    offset: int
+    record: Record
 
 
 @dataclass
@@ -20,7 +49,10 @@ class LiveSystem:
 
     ``stations`` and ``statuses`` are by station id, ``feeds`` by feed name, and ``vehicles`` by vehicle id: those of
     the newest poll that carried the vehicle feed. ``capacities`` is the observed capacity of each station, in docks,
-    as last computed.
+    as last computed. ``polled_at`` is the newest poll that observed the stations, ``as_of`` the instant for which
+    the states were last judged, and ``expired`` the stations whose observation was too old by then.
+    ``memo`` is free for what readers derive from the stations; it is emptied when they change. ``changed`` and
+    ``network_changed`` wake those who wait; they are pulsed, never left set.
     """
 
     information: SystemInformation | None = None
@@ -31,9 +63,195 @@ class LiveSystem:
     network: NetworkStatus | None = None
     capacities: dict[str, int] = field(default_factory=dict)
 
+    polled_at: datetime | None = None
+    vehicles_polled_at: datetime = NEVER
+    as_of: datetime = NEVER
+    expired: set[str] = field(default_factory=set)
+    sequence: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    network_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    memo: dict[Hashable, object] = field(default_factory=dict)
+
+    _changes: dict[str, int] = field(default_factory=dict)
+    _marks: dict[TopicPartition, dict[str, int]] = field(default_factory=dict)
+    _logged: dict[tuple[type[Record], str], Record] = field(default_factory=dict)
+    _next_expiry: datetime = NEVER
+
+    def apply(self, publish: Sequence[Applied], now: datetime) -> bool:
+        """Take the records of one publish; older ones than those known never win.
+
+        Says whether there is news of the stations: a change, or a newer poll that saw none.
+        """
+        polled_at = self.polled_at
+        changed: list[str] = []
+        for partition, offset, record in publish:
+            match record:
+                case StationStatus():
+                    changed += self._apply_status(record, partition, offset)
+                case StationInformation():
+                    changed += self._apply_station(record, partition, offset)
+                case VehicleStatus():
+                    self._apply_vehicle(record)
+                case FeedStatus():
+                    self._apply_feed(record)
+                case NetworkStatus() if self.network is None or record.polled_at > self.network.polled_at:
+                    self.network = record
+                case SystemInformation() if not self.information or record.polled_at >= self.information.polled_at:
+                    self.information = record
+        changed += self._expire(now)
+        return self._note(changed, is_news=self.polled_at != polled_at)
+
+    def sweep(self, now: datetime) -> bool:
+        """Judge the states for ``now``; says whether a station's observation became too old."""
+        expired = self._expire(now) if now >= self._next_expiry else []
+        self.as_of = max(self.as_of, now)
+        return self._note(expired, is_news=False)
+
+    def since(self, sequence: int) -> list[str]:
+        """The stations that changed after ``sequence``, the one that changed first coming first."""
+        found = []
+        for station_id, changed in reversed(self._changes.items()):
+            if changed <= sequence:
+                break
+            found.append(station_id)
+        return found[::-1]
+
+    def since_offsets(self, offsets: Mapping[TopicPartition, int], as_of: datetime) -> set[str]:
+        """The stations that changed at or after ``offsets``, or whose observation became too old after ``as_of``."""
+        changed = {
+            station_id
+            for partition, marks in self._marks.items()
+            for station_id, offset in marks.items()
+            if offset >= offsets[partition]
+        }
+        return changed | {station_id for station_id in self.expired if _expiry(self.statuses[station_id]) > as_of}
+
+    @property
+    def partitions(self) -> Iterable[TopicPartition]:
+        """The partitions in which the log told of this system's stations."""
+        return self._marks.keys()
+
+    def _apply_status(self, record: StationStatus, partition: TopicPartition, offset: int) -> list[str]:
+        if not self._is_first(record, record.station_id):
+            return []
+        marks = self._marks.setdefault(partition, {})
+        known = self.statuses.get(record.station_id)
+        if record.changed or _follows_gap(record) or (known and _differs(known, record)):
+            marks[record.station_id] = offset
+        if known and record.polled_at < known.polled_at:
+            return []
+        self.statuses[record.station_id] = record
+        self.polled_at = max(self.polled_at or NEVER, record.polled_at)
+        is_changed = known is None or _differs(known, record)
+        return [record.station_id] if is_changed or self._recovers(record) else []
+
+    def _recovers(self, record: StationStatus) -> bool:
+        if record.station_id in self.expired and _expiry(record) > self.as_of:
+            self.expired.discard(record.station_id)
+            return True
+        return False
+
+    def _apply_station(self, record: StationInformation, partition: TopicPartition, offset: int) -> list[str]:
+        logged = self._logged.get((StationInformation, record.station_id))
+        if not self._is_first(record, record.station_id):
+            return []
+        marks = self._marks.setdefault(partition, {})
+        if not isinstance(logged, StationInformation) or _restated(logged, record) != record:
+            marks[record.station_id] = offset
+        known = self.stations.get(record.station_id)
+        if known and record.polled_at < known.polled_at:
+            return []
+        self.stations[record.station_id] = record
+        return [record.station_id] if known is None or _restated(known, record) != record else []
+
+    def _apply_vehicle(self, record: VehicleStatus) -> None:
+        self._open_vehicle_poll(record.polled_at)
+        if record.polled_at == self.vehicles_polled_at:
+            self.vehicles[record.vehicle_id] = record
+
+    def _open_vehicle_poll(self, polled_at: datetime) -> None:
+        if polled_at > self.vehicles_polled_at:
+            self.vehicles, self.vehicles_polled_at = {}, polled_at
+
+    def _apply_feed(self, record: FeedStatus) -> None:
+        known = self.feeds.get(record.feed)
+        if known is None or record.polled_at > known.polled_at:
+            self.feeds[record.feed] = record
+        if record.is_observing and record.feed in VEHICLE_FEEDS:
+            self._open_vehicle_poll(record.polled_at)
+        if record.is_observing and record.feed == "station_status":
+            self.polled_at = max(self.polled_at or NEVER, record.polled_at)
+
+    def _is_first(self, record: Record, entity_id: str) -> bool:
+        """Whether the log tells this for the first time: a poll can be in it twice, and out of order."""
+        known = self._logged.get((type(record), entity_id))
+        if known is not None and record.polled_at <= known.polled_at:
+            return False
+        self._logged[type(record), entity_id] = record
+        return True
+
+    def _expire(self, now: datetime) -> list[str]:
+        self.as_of = max(self.as_of, now)
+        found, upcoming = [], datetime.max.replace(tzinfo=UTC)
+        for station_id, status in self.statuses.items():
+            expiry = _expiry(status)
+            if expiry > now:
+                upcoming = min(upcoming, expiry)
+            elif station_id not in self.expired:
+                found.append(station_id)
+        self.expired.update(found)
+        self._next_expiry = upcoming
+        return found
+
+    def _note(self, changed: Iterable[str], *, is_news: bool) -> bool:
+        stations = dict.fromkeys(changed)
+        if not stations and not is_news:
+            return False
+        self.sequence += 1
+        for station_id in stations:
+            self._changes.pop(station_id, None)
+            self._changes[station_id] = self.sequence
+        self.memo.clear()
+        return True
+
 
 @dataclass
 class LiveTable:
-    """All systems, by system id."""
+    """All systems, by system id; ``positions`` is how far the log was applied, ``floor`` from where it was read."""
 
     systems: dict[str, LiveSystem] = field(default_factory=dict)
+    positions: dict[TopicPartition, int] = field(default_factory=dict)
+    floor: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def system(self, system_id: str) -> LiveSystem:
+        """The system, made when it is new."""
+        return self.systems.setdefault(system_id, LiveSystem())
+
+
+def _expiry(status: StationStatus) -> datetime:
+    return status.polled_at + timedelta(seconds=status.hold_seconds)
+
+
+def _follows_gap(record: StationStatus) -> bool:
+    return record.seen_before is None or record.polled_at >= record.seen_before + timedelta(seconds=record.hold_seconds)
+
+
+def _differs(known: StationStatus, record: StationStatus) -> bool:
+    return _content(known) != _content(record)
+
+
+def _content(status: StationStatus) -> tuple[object, ...]:
+    return (
+        status.bikes,
+        status.docks,
+        status.bikes_disabled,
+        status.docks_disabled,
+        status.is_installed,
+        status.is_renting,
+        status.is_returning,
+    )
+
+
+def _restated(known: StationInformation, record: StationInformation) -> StationInformation:
+    """``known`` as if it had been said in the poll of ``record``."""
+    return replace(known, polled_at=record.polled_at)
