@@ -1,0 +1,44 @@
+"""Run every benchmark, each in a process of its own, and print one table."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import typer
+from rich.console import Console
+
+from benchmarks.figure import Figure, table
+
+BENCHMARKS = (
+    "first_marker",
+    "push_latency",
+    "stream_latency",
+    "night",
+    "stream_throughput",
+    "fanout",
+    "batch",
+    "memory",
+)
+
+
+def main(minutes: float = typer.Option(30, help="Length of the memory run."), only: str = "") -> None:
+    """Measure everything that is promised; ends with 1 when a promise is not kept."""
+    names = [name for name in BENCHMARKS if not only or name in only.split(",")]
+    figures = [figure for name in names for figure in _run(name, minutes)]
+    Console().print(table(figures))
+    raise typer.Exit(0 if all(figure.is_kept for figure in figures) else 1)
+
+
+def _run(name: str, minutes: float) -> list[Figure]:
+    Console(stderr=True).print(f"… {name}")
+    options = ["--minutes", str(minutes)] if name == "memory" else []
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    figures = [Figure(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
+    return figures or [Figure(name, "to run", f"failed with exit status {done.returncode}", False)]
+
+
+if __name__ == "__main__":
+    typer.run(main)
