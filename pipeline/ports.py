@@ -144,7 +144,10 @@ class Log(ABC):
 
 Value = str | int | float | bool | datetime | date | None
 Row = Mapping[str, Value]
-"""Column name to value. A column left out of a write keeps what it holds; a None is never stored over it."""
+"""Column name to value. A column left out of a write keeps what it holds.
+
+A None is stored over a value in a table with ``newest_by`` only, where the newer row stands as a whole (a vehicle
+that left its station, a feed without a reason any more); elsewhere it is never stored over one."""
 
 
 class Consumed(NamedTuple):

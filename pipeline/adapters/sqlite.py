@@ -146,14 +146,14 @@ class Threads:
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, call)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
             raise self._failed(error) from error
 
     async def run_alone(self, work: Callable[[], Result]) -> Result:
         """``work()`` in one of the threads, without a connection."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:
             raise self._failed(error) from error
 
     def _connection(self) -> sqlite3.Connection:
