@@ -1,0 +1,138 @@
+"""The Spark session: every setting of Spark that Bikewire changes, each with its reason beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.class_archive import archive_path, cache_folder, session_options
+from pipeline.java import find_java
+from pipeline.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+BACKGROUND_POOL = "background"
+"""The scheduler pool of work that must not hold up the stream (lake, figures of the day)."""
+
+_PACKAGE = Path(__file__).resolve().parent
+
+_SQL = {
+    # UTC inside, local at the edges; else Spark reads and shows times in the machine's zone.
+    "spark.sql.session.timeZone": "UTC",
+    # A micro-batch is a poll: the default 200 partitions make a stateful trigger take 4 s instead of 0.2 s.
+    "spark.sql.shuffle.partitions": "1",
+    # Re-planning between stages costs more than it can win on batches of a few thousand rows.
+    "spark.sql.adaptive.enabled": "false",
+    # The call site of each expression is looked up for error messages, at a cost on every micro-batch's plan.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+
+_STREAMING = {
+    # The default manager forks a `readlink` and a `chmod` for every file, 90 ms a micro-batch; this one renames.
+    # Safe with one writer on a local disk, and the checkpoint is thrown away at every start anyhow.
+    "spark.sql.streaming.checkpointFileManagerClass": (
+        "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+    ),
+    "spark.sql.streaming.checkpoint.fileChecksum.enabled": "false",
+    # How often the log is asked for news: the default 10 ms keeps a core 20 % busy, 50 ms about 4 %.
+    "spark.sql.streaming.pollingDelay": "50ms",
+    # The store knows how far the stream is; the checkpoint's past is never read.
+    "spark.sql.streaming.minBatchesToRetain": "2",
+    "spark.sql.streaming.numRecentProgressUpdates": "5",
+}
+
+_PROCESS = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Without a UI nobody looks at finished jobs, yet Spark keeps 1,000 of each in memory.
+    "spark.ui.retainedJobs": "10",
+    "spark.ui.retainedStages": "10",
+    "spark.ui.retainedTasks": "100",
+    "spark.sql.ui.retainedExecutions": "5",
+    # The figures of the day run beside the stream in a pool of their own (see fairscheduler.xml).
+    "spark.scheduler.mode": "FAIR",
+    "spark.scheduler.allocation.file": (_PACKAGE / "fairscheduler.xml").as_uri(),
+}
+
+_LOCAL = {
+    # A laptop's host name often does not resolve, or to an address that a VPN takes away.
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    # The heap of the embedded deployment: a city's micro-batches and days need about a third of it.
+    "spark.driver.memory": "512m",
+}
+
+_JVM = [
+    # Starts faster and holds less memory than G1 with its helper threads.
+    "-XX:+UseSerialGC",
+    # The first compiler only: half the start-up; the second one would win 1.6x on long batches we do not have.
+    "-XX:TieredStopAtLevel=1",
+    # Forking a big JVM is slow; posix_spawn-like launching is not.
+    "-Djdk.lang.Process.launchMechanism=VFORK",
+    "-XX:MaxMetaspaceSize=256m",
+    "-XX:ReservedCodeCacheSize=96m",
+    "-XX:MaxDirectMemorySize=128m",
+    # The JVM warns on standard output, e.g. when a class archive does not fit: harmless, and not ours to show.
+    "-Xlog:disable",
+    "-Xlog:all=error:stderr",
+    f"-Dlog4j2.configurationFile={(_PACKAGE / 'log4j2.properties').as_uri()}",
+]
+
+
+def session(settings: Settings, app_name: str) -> SparkSession:
+    """This process's Spark session, started if there is none.
+
+    Raises JavaError before anything is started when there is no Java that fits, SettingsError when
+    BIKEWIRE_SPARK is no local master.
+    """
+    _check_master(settings.spark)
+    java = find_java()
+    _prepare_environment()
+    from pyspark.sql import SparkSession  # takes half a second: not for those who only import this module
+
+    archive_settings, archive_jvm = session_options(
+        archive_path(cache_folder(settings.data), java, Path(os.environ["SPARK_HOME"]) / "jars")
+    )
+    jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *archive_jvm])}
+    builder = SparkSession.Builder().master(settings.spark).appName(app_name)
+    for name, value in {**_SQL, **_STREAMING, **_PROCESS, **_LOCAL, **jvm, **archive_settings}.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def in_background(spark: SparkSession) -> None:
+    """Let the Spark jobs that this thread starts step back behind the stream's."""
+    spark.sparkContext.setLocalProperty("spark.scheduler.pool", BACKGROUND_POOL)
+
+
+def parallelism(master: str) -> int:
+    """How many tasks run at once on ``local[N]``."""
+    return int(re.sub(r"\D", "", master))
+
+
+def _check_master(master: str) -> None:
+    if not re.fullmatch(r"local\[[1-9]\d*\]", master):
+        msg = f"BIKEWIRE_SPARK: {master!r} is no Spark master that Bikewire knows; use local[N], e.g. local[2]."
+        raise SettingsError(msg)
+
+
+def _prepare_environment() -> None:
+    import pyspark
+
+    # A SPARK_HOME from elsewhere would pair this PySpark with another Spark's jars.
+    os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
+    # Python workers run the log's data source: they need this interpreter and this package.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    folders = [str(_PACKAGE.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))
+    # glibc gives each of the JVM's threads an arena of its own, which it never returns: 100 MB and more.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    # Else Spark looks up the host's name and warns when it does not like the answer.
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    # A first JVM only works out the command line of the second: as small and quick as can be.
+    os.environ.setdefault("SPARK_LAUNCHER_OPTS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto")
