@@ -27,12 +27,13 @@ from pipeline.model import (
 )
 from pipeline.ports import TopicPartition
 
-STATION_TOPICS: tuple[Topic, ...] = (Topic.STATION_INFORMATION, Topic.STATION_STATUS)
-"""The topics whose offsets say when a station changed."""
+STATION_TOPICS = frozenset({Topic.STATION_INFORMATION, Topic.STATION_STATUS, Topic.FEED_STATUS})
+"""The topics whose offsets say when a station changed; a poll that saw no station is in feed_status alone."""
 
 VEHICLE_FEEDS = frozenset({"vehicle_status", "free_bike_status"})
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+ALWAYS = datetime.max.replace(tzinfo=UTC)
 
 
 class Applied(NamedTuple):
@@ -50,7 +51,8 @@ class LiveSystem:
     ``stations`` and ``statuses`` are by station id, ``feeds`` by feed name, and ``vehicles`` by vehicle id: those of
     the newest poll that carried the vehicle feed. ``capacities`` is the observed capacity of each station, in docks,
     as last computed. ``polled_at`` is the newest poll that observed the stations, ``as_of`` the instant for which
-    the states were last judged, and ``expired`` the stations whose observation was too old by then.
+    the states were last judged, and ``expired`` the stations that were unknown by then, each with the instant at
+    which its observation became too old (NEVER where the newest poll did not see it, ALWAYS where that is all we know).
     ``memo`` is free for what readers derive from the stations; it is emptied when they change. ``changed`` and
     ``network_changed`` wake those who wait; they are pulsed, never left set.
     """
@@ -66,7 +68,7 @@ class LiveSystem:
     polled_at: datetime | None = None
     vehicles_polled_at: datetime = NEVER
     as_of: datetime = NEVER
-    expired: set[str] = field(default_factory=set)
+    expired: dict[str, datetime] = field(default_factory=dict)
     sequence: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     network_changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,8 +100,19 @@ class LiveSystem:
                     self.network = record
                 case SystemInformation() if not self.information or record.polled_at >= self.information.polled_at:
                     self.information = record
+        if self.polled_at != polled_at:
+            changed += self._miss(publish)
         changed += self._expire(now)
         return self._note(changed, is_news=self.polled_at != polled_at)
+
+    def load(self, statuses: Iterable[StationStatus], feeds: Iterable[FeedStatus], now: datetime) -> None:
+        """Start from records that were kept, before any is taken from the log."""
+        self.statuses = {status.station_id: status for status in statuses}
+        self.polled_at = max((status.polled_at for status in self.statuses.values()), default=None)
+        for feed in feeds:
+            self._apply_feed(feed)
+        self.expired = dict.fromkeys(self._unseen(), ALWAYS)
+        self._expire(now)
 
     def sweep(self, now: datetime) -> bool:
         """Judge the states for ``now``; says whether a station's observation became too old."""
@@ -124,7 +137,7 @@ class LiveSystem:
             for station_id, offset in marks.items()
             if offset >= offsets[partition]
         }
-        return changed | {station_id for station_id in self.expired if _expiry(self.statuses[station_id]) > as_of}
+        return changed | {station_id for station_id, expired_at in self.expired.items() if expired_at > as_of}
 
     @property
     def partitions(self) -> Iterable[TopicPartition]:
@@ -136,7 +149,8 @@ class LiveSystem:
             return []
         marks = self._marks.setdefault(partition, {})
         known = self.statuses.get(record.station_id)
-        if record.changed or _follows_gap(record) or (known and _differs(known, record)):
+        is_expired = record.station_id in self.expired
+        if is_expired or record.changed or _follows_gap(record) or (known and _differs(known, record)):
             marks[record.station_id] = offset
         if known and record.polled_at < known.polled_at:
             return []
@@ -146,10 +160,8 @@ class LiveSystem:
         return [record.station_id] if is_changed or self._recovers(record) else []
 
     def _recovers(self, record: StationStatus) -> bool:
-        if record.station_id in self.expired and _expiry(record) > self.as_of:
-            self.expired.discard(record.station_id)
-            return True
-        return False
+        is_fresh = record.polled_at == self.polled_at and _expiry(record) > self.as_of
+        return is_fresh and self.expired.pop(record.station_id, None) is not None
 
     def _apply_station(self, record: StationInformation, partition: TopicPartition, offset: int) -> list[str]:
         logged = self._logged.get((StationInformation, record.station_id))
@@ -190,18 +202,26 @@ class LiveSystem:
         self._logged[type(record), entity_id] = record
         return True
 
+    def _miss(self, publish: Sequence[Applied]) -> list[str]:
+        """The stations that were known until this poll, the newest, did not see them."""
+        witness = next(applied for applied in publish if isinstance(applied.record, StationStatus | FeedStatus))
+        marks = self._marks.setdefault(witness.partition, {})
+        missed = [station_id for station_id in self._unseen() if station_id not in self.expired]
+        self.expired.update(dict.fromkeys(missed, NEVER))
+        marks.update(dict.fromkeys(missed, witness.offset))
+        return missed
+
+    def _unseen(self) -> list[str]:
+        newest = self.polled_at or NEVER
+        return [station_id for station_id, status in self.statuses.items() if status.polled_at < newest]
+
     def _expire(self, now: datetime) -> list[str]:
         self.as_of = max(self.as_of, now)
-        found, upcoming = [], datetime.max.replace(tzinfo=UTC)
-        for station_id, status in self.statuses.items():
-            expiry = _expiry(status)
-            if expiry > now:
-                upcoming = min(upcoming, expiry)
-            elif station_id not in self.expired:
-                found.append(station_id)
+        standing = [(key, _expiry(status)) for key, status in self.statuses.items() if key not in self.expired]
+        found = {station_id: expiry for station_id, expiry in standing if expiry <= now}
         self.expired.update(found)
-        self._next_expiry = upcoming
-        return found
+        self._next_expiry = min((expiry for _, expiry in standing if expiry > now), default=ALWAYS)
+        return list(found)
 
     def _note(self, changed: Iterable[str], *, is_news: bool) -> bool:
         stations = dict.fromkeys(changed)
@@ -217,11 +237,16 @@ class LiveSystem:
 
 @dataclass
 class LiveTable:
-    """All systems, by system id; ``positions`` is how far the log was applied, ``floor`` from where it was read."""
+    """All systems, by system id.
+
+    ``positions`` is how far the log was applied, ``floor`` from where it was read; ``current`` is set once the
+    table has caught up with the log.
+    """
 
     systems: dict[str, LiveSystem] = field(default_factory=dict)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     floor: dict[TopicPartition, int] = field(default_factory=dict)
+    current: asyncio.Event = field(default_factory=asyncio.Event)
 
     def system(self, system_id: str) -> LiveSystem:
         """The system, made when it is new."""
