@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.adapters import sqlite_records
 from pipeline.adapters.commit_watch import CommitWatch
-from pipeline.adapters.sqlite import Threads, from_micros, is_full, make, sentence, to_micros, transaction
+from pipeline.adapters.sqlite import Threads, connect, from_micros, is_full, make, sentence, to_micros, transaction
 from pipeline.adapters.sqlite_records import Range
 from pipeline.ports import Log, LogBatch, LogError, LogFull, LogRecord, Offsets, StoredRecord, TopicPartition
 
@@ -66,10 +68,28 @@ class SqliteLog(Log):
         return _same_for_all(topics, await self._reader.run(sqlite_records.offset_at, to_micros(instant)))
 
     def stream(self, spark: SparkSession, topics: Sequence[str], offsets: Offsets) -> DataFrame:
-        raise NotImplementedError
+        ranges = self._ranges(topics, offsets, dict.fromkeys(_partitions(topics), sys.maxsize))
+        return spark.readStream.format(_source(spark)).options(**self._options(spark, ranges)).load()
 
     def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
-        raise NotImplementedError
+        ranges = self._ranges(topics, start, end)
+        return spark.read.format(_source(spark)).options(**self._options(spark, ranges)).load()
+
+    def _ranges(self, topics: Sequence[str], start: Offsets, end: Offsets) -> dict[str, Range]:
+        """Raises LogError, so that it is not Spark that finds out."""
+        try:
+            with closing(connect(self._path)) as connection:
+                _starts(connection, topics, start)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return {
+            topic: Range(start.get(partition, 0), end[partition])
+            for topic, partition in zip(topics, _partitions(topics), strict=True)
+        }
+
+    def _options(self, spark: SparkSession, ranges: Mapping[str, Range]) -> dict[str, str]:
+        tasks = spark.sparkContext.defaultParallelism
+        return {"path": str(self._path.absolute()), "ranges": json.dumps(ranges), "tasks": str(tasks)}
 
     async def retire(self, before: datetime, consumed: Offsets) -> int:
         """A topic that ``consumed`` does not name counts as not consumed, and keeps the publishes it is in."""
@@ -88,8 +108,21 @@ class SqliteLog(Log):
         return (LogFull if is_full(error) else LogError)(sentence(self._path, "log", error))
 
 
+def _source(spark: SparkSession) -> str:
+    """The name of the data source, registered with the session."""
+    # Only those who work with Spark pay for its import.
+    from pipeline.adapters.sqlite_source import SqliteLogSource
+
+    spark.dataSource.register(SqliteLogSource)
+    return SqliteLogSource.name()
+
+
+def _partitions(topics: Sequence[str]) -> list[TopicPartition]:
+    return [TopicPartition(topic, 0) for topic in topics]
+
+
 def _same_for_all(topics: Sequence[str], offset: int) -> Offsets:
-    return {TopicPartition(topic, 0): offset for topic in topics}
+    return dict.fromkeys(_partitions(topics), offset)
 
 
 def _publish(connection: sqlite3.Connection, records: Sequence[LogRecord]) -> None:

@@ -140,26 +140,32 @@ def offset_at(connection: sqlite3.Connection, instant: int) -> int:
 def plan(connection: sqlite3.Connection, ids: Sequence[int], wanted: Range, records: int) -> Iterator[Step]:
     """The range in steps of about so many wanted records each; whole publishes, at least one in each.
 
-    What holds no wanted record is in no step.
+    A publish that the range's own edge cuts is cut there. What holds no wanted record is in no step.
     """
     marks = ", ".join("?" * len(ids))
     publishes = connection.execute(
-        f"SELECT publish, sum(records) FROM content WHERE publish >= ? AND publish < ? AND topic IN ({marks})"
+        f"SELECT publish, sum(records) FROM content WHERE publish >= ? AND publish <= ? AND topic IN ({marks})"
         " GROUP BY publish ORDER BY publish",
-        (*wanted, *ids),
+        (wanted.start, _last_publish(connection, wanted.end), *ids),
     )
     step = Step(wanted.start, wanted.start, 0)
     for last, count in publishes:
         if step.records and step.records + count > records:
             yield step
             step = Step(step.end, step.end, 0)
-        step = Step(step.start, last + 1, step.records + count)
+        step = Step(step.start, min(last + 1, wanted.end), step.records + count)
     if step.records:
         yield step
 
 
-def rows(connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range) -> Iterator[StoredRow]:
-    """The records of each topic id in its range, all of them within ``within``, in log order."""
+def _last_publish(connection: sqlite3.Connection, end: int) -> int:
+    """The publish that holds the last offset below ``end``, by its last offset."""
+    found = connection.execute("SELECT min(last) FROM publish WHERE last >= ?", (end - 1,)).fetchone()[0]
+    return end if found is None else int(found)
+
+
+def rows(connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range) -> sqlite3.Cursor:
+    """The `StoredRow`s of each topic id in its range, all of them within ``within``, in log order."""
     bounds = " OR ".join("(topic = ? AND offset >= ? AND offset < ?)" for _ in ranges)
     parameters = [value for topic, wanted in ranges.items() for value in (topic, *wanted)]
     return connection.execute(
