@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import sys
 
-import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import MaskErrors
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from backend.execution import Limits, SharingSchema, is_unexpected
 from backend.queries import Query
-from backend.scalars import SCALARS, BadInput
+from backend.scalars import SCALARS
+from backend.subscriptions import Subscription
 
 
-def is_unexpected(error: GraphQLError) -> bool:
-    """Whether an error is ours to repair: not a query that breaks the schema, not input that breaks a rule."""
-    return error.original_error is not None and not isinstance(error.original_error, BadInput)
-
-
-class Schema(strawberry.Schema):
+class Schema(SharingSchema):
     """The schema; what is wrong with a query is told to who asked, what is wrong with us is told to the log."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
@@ -28,8 +24,9 @@ class Schema(strawberry.Schema):
 
 schema = Schema(
     query=Query,
+    subscription=Subscription,
     config=StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS),
-    extensions=[lambda: MaskErrors(should_mask_error=is_unexpected)],
+    extensions=[Limits, lambda: MaskErrors(should_mask_error=is_unexpected)],
 )
 
 

@@ -16,3 +16,8 @@ def resolved(description: str) -> Callable[[Method], Method]:
     What strawberry.field does, but with a type: strict mypy takes no decorator of type Any.
     """
     return cast("Callable[[Method], Method]", strawberry.field(description=description))
+
+
+def subscribed(description: str) -> Callable[[Method], Method]:
+    """Make an async generator the source of a subscription of its name."""
+    return cast("Callable[[Method], Method]", strawberry.subscription(description=description))
