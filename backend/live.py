@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from backend.pulse import Pulse
 from pipeline.model import (
     FeedStatus,
     NetworkStatus,
@@ -54,7 +55,7 @@ class LiveSystem:
     the states were last judged, and ``expired`` the stations that were unknown by then, each with the instant at
     which its observation became too old (NEVER where the newest poll did not see it, ALWAYS where that is all we know).
     ``memo`` is free for what readers derive from the stations; it is emptied when they change. ``changed`` and
-    ``network_changed`` wake those who wait; they are pulsed, never left set.
+    ``network_changed`` wake those who wait.
     """
 
     information: SystemInformation | None = None
@@ -70,8 +71,8 @@ class LiveSystem:
     as_of: datetime = NEVER
     expired: dict[str, datetime] = field(default_factory=dict)
     sequence: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    network_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: Pulse = field(default_factory=Pulse)
+    network_changed: Pulse = field(default_factory=Pulse)
     memo: dict[Hashable, object] = field(default_factory=dict)
 
     _changes: dict[str, int] = field(default_factory=dict)

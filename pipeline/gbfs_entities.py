@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,6 +15,8 @@ from pipeline.model import milliseconds
 
 _EARLIEST = datetime.fromtimestamp(EARLIEST, UTC)
 _LATEST = datetime.fromtimestamp(LATEST, UTC)
+
+Default = TypeVar("Default", str, str | None)
 
 # Strict shapes: whatever does not fit them exactly is read again, leniently.
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
@@ -174,7 +176,7 @@ def lenient_system(fields: Fields, languages: tuple[str, ...]) -> System:
         fields.note("system_id", fields.values.get("system_id"), Rule.ID_PRESENT, Action.ASSUMED)
     return System(
         system_id,
-        _name(fields, languages, system_id or "?"),
+        _name(fields, languages, system_id),
         _time_zone(fields),
         fields.text("operator", languages),
         _language(fields),
@@ -217,11 +219,12 @@ def _charge(fields: Fields) -> float | None:
     return percent / 100
 
 
-def _name(fields: Fields, languages: tuple[str, ...], default: str) -> str:
+def _name(fields: Fields, languages: tuple[str, ...], default: Default) -> str | Default:
     name = fields.text("name", languages)
     if name is None:
         fields.note("name", fields.values.get("name"), Rule.REQUIRED, Action.ASSUMED)
-    return name or default
+        return default
+    return name
 
 
 def _time_zone(fields: Fields) -> str:

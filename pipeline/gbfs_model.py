@@ -48,10 +48,10 @@ class Link(Said, frozen=True, gc=False):
 
 
 class System(Said, frozen=True, gc=False):
-    """A system; ``system_id`` is None when the document names none, ``time_zone`` is a valid IANA name."""
+    """A system; an id or name that the document does not give is None, ``time_zone`` is a valid IANA name."""
 
     system_id: str | None
-    name: str
+    name: str | None
     time_zone: str
     operator: str | None = None
     language: str | None = None

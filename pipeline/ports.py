@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 class BikewireError(Exception):
-    """An expected failure; its text is one sentence for the person who runs Bikewire."""
+    """An expected failure; its text is one sentence for the person who runs Bikewire.
+
+    ``exit_code`` is what a command that fails with it returns.
+    """
+
+    exit_code = 1
 
 
 class LogError(BikewireError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,17 +14,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pipeline.model import Thresholds
 from pipeline.ports import BikewireError
 
+_PREFIX = "BIKEWIRE_"
 VELOZEF = "https://gbfs.partners.fifteen.eu/gbfs/2.2/brest/en/gbfs.json"
 
 
 class SettingsError(BikewireError):
-    """A setting that can't be used; the text names it."""
+    """A setting that can't be used; the text names it. Trying again with the same settings is useless."""
+
+    exit_code = 2
 
 
 class Settings(BaseSettings):
     """Every setting of Bikewire. The field ``data`` is the variable BIKEWIRE_DATA, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="BIKEWIRE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     feeds: Annotated[tuple[str, ...], NoDecode] = Field(
         (VELOZEF,), description="Discovery URLs (gbfs.json) of the systems to poll, comma-separated."
@@ -104,8 +110,10 @@ class Settings(BaseSettings):
     def read(cls, **overrides: object) -> Self:
         """The settings from the environment, with ``overrides`` (None: not given) over them.
 
-        Raises SettingsError: one sentence that names the variable, the value and the rule.
+        Raises SettingsError: one sentence that names the variable, the value and the rule. A BIKEWIRE_ variable
+        that is none of the settings is refused too: it is a typing error that would go unnoticed.
         """
+        _refuse_unknown(os.environ, cls.model_fields)
         given = {name: value for name, value in overrides.items() if value is not None}
         try:
             return cls(**given)  # type: ignore[arg-type]  # checked by pydantic
@@ -113,7 +121,16 @@ class Settings(BaseSettings):
             raise SettingsError(_sentence(error)) from error
 
 
+def _refuse_unknown(environment: Iterable[str], fields: Iterable[str]) -> None:
+    known = [_PREFIX + field.upper() for field in fields]
+    for variable in environment:
+        if variable.upper().startswith(_PREFIX) and variable.upper() not in known:
+            nearest = difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0)[0]
+            msg = f"{variable}: Bikewire has no such setting; the nearest is {nearest}."
+            raise SettingsError(msg)
+
+
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    name = "BIKEWIRE_" + "_".join(str(part) for part in first["loc"][:1]).upper()
+    name = _PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
     return f"{name}: {first['msg'].removeprefix('Value error, ')} (it is {first['input']!r})."

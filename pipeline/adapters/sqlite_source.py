@@ -29,17 +29,15 @@ from pipeline.adapters.sqlite_records import Range, Step, StoredRow
 FORMAT = "bikewire_sqlite_log"
 
 SCHEMA = "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int"
-_ARROW_SCHEMA = pa.schema(
-    {
-        "key": pa.binary(),
-        "value": pa.binary(),
-        "topic": pa.string(),
-        "partition": pa.int32(),
-        "offset": pa.int64(),
-        "timestamp": pa.timestamp("us", "UTC"),
-        "timestampType": pa.int32(),
-    }
-)
+_ARROW_COLUMNS: dict[str, pa.DataType] = {
+    "key": pa.binary(),
+    "value": pa.binary(),
+    "topic": pa.string(),
+    "partition": pa.int32(),
+    "offset": pa.int64(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "timestampType": pa.int32(),
+}
 _LOG_APPEND_TIME = 1  # Kafka's number for "the log's own clock"
 
 STEP_RECORDS = 100_000
@@ -168,4 +166,4 @@ def _arrow(rows: Sequence[StoredRow], names: Mapping[int, str]) -> pa.RecordBatc
         pa.array(appended_at, pa.int64()).cast(pa.timestamp("us", "UTC")),
         pa.repeat(pa.scalar(_LOG_APPEND_TIME, pa.int32()), count),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=_ARROW_SCHEMA)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(_ARROW_COLUMNS))

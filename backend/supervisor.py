@@ -1,0 +1,136 @@
+"""Keeps the parts of Bikewire running: each a process of its own, started again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pipeline.ports import BikewireError
+from pipeline.settings import SettingsError
+
+FIRST_DELAY_SECONDS = 0.5
+LONGEST_DELAY_SECONDS = 30.0
+HEALTHY_SECONDS = 60.0
+GRACE_SECONDS = 3.0
+"""How long a part may take to end itself; what is left of it then is killed."""
+
+_LONGEST_LINE = 1 << 20
+
+Say = Callable[[str, str], None]
+"""Takes the name of a part and a line that it said (or that is said about it)."""
+
+
+class Part(NamedTuple):
+    """A part of Bikewire: its name on the screen, the arguments of `bikewire`, descriptors it inherits."""
+
+    name: str
+    arguments: tuple[str, ...]
+    descriptors: tuple[int, ...] = ()
+
+
+class PartRefused(BikewireError):
+    """A part says that it can't run with these settings, however often it is started; it has said why."""
+
+    exit_code = SettingsError.exit_code
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """Runs parts with ``environment``; all of them inherit ``descriptors``."""
+
+    say: Say
+    environment: Mapping[str, str]
+    descriptors: tuple[int, ...] = ()
+
+    async def run(self, parts: tuple[Part, ...]) -> None:
+        """Keep the parts running until cancelled; then none of their processes is left.
+
+        Raises PartRefused when one ends with the exit code of a wrong setting: the others are ended too.
+        """
+        # Nothing is ever written: the parts see it closed when this process ends, however it ends.
+        pipe, ours = os.pipe()
+        refused: ExceptionGroup[PartRefused] | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in parts:
+                    group.create_task(self._keep(part, pipe))
+        except* PartRefused as refusals:
+            refused = refusals
+        finally:
+            os.close(pipe)
+            os.close(ours)
+        if refused is not None:
+            raise refused.exceptions[0]
+
+    async def _keep(self, part: Part, pipe: int) -> None:
+        delay = FIRST_DELAY_SECONDS
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            code = await self._run_once(part, pipe)
+            if code == SettingsError.exit_code:
+                msg = f"{part.name} can't run with these settings (see its line above)."
+                raise PartRefused(msg)
+            if clock() - began >= HEALTHY_SECONDS:
+                delay = FIRST_DELAY_SECONDS
+            self.say(part.name, f"{_ending(code)}; starting it again in {delay:g} s")
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+
+    async def _run_once(self, part: Part, pipe: int) -> int:
+        process = await self._start(part, pipe)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._echo(part.name, process))
+            try:
+                return await process.wait()
+            finally:
+                await _end(process)
+
+    async def _start(self, part: Part, pipe: int) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "backend.cli", "--parent", str(pipe), *part.arguments),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            limit=_LONGEST_LINE,
+            env={**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"},
+            pass_fds=(pipe, *self.descriptors, *part.descriptors),
+            # Its own group: Ctrl-C reaches us alone, and we end it with all that it started.
+            start_new_session=True,
+        )
+
+    async def _echo(self, name: str, process: Process) -> None:
+        assert process.stdout is not None
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:
+                self.say(name, f"(a line of more than {_LONGEST_LINE} bytes)")
+                continue
+            if not line:
+                return
+            self.say(name, line.decode(errors="replace").rstrip())
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+    # The group outlives its leader as long as anything that it started does (a JVM that hangs in its shutdown).
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return "ended" if code == 0 else f"failed with exit code {code}"

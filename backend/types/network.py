@@ -1,0 +1,91 @@
+"""The network's totals: at one poll, and over a local day."""
+
+from __future__ import annotations
+
+import datetime
+from operator import attrgetter, itemgetter
+
+import strawberry
+
+from pipeline import model
+from pipeline.ports import Row
+
+
+@strawberry.type(description="The totals of all stations and vehicles of a system in one poll.")
+class NetworkStatus:
+    polled_at: datetime.datetime = strawberry.field(description="The instant of the poll.")
+    stations_expected: int = strawberry.field(description="Stations that the system declares.")
+    stations_reporting: int = strawberry.field(description="Stations that the poll saw.")
+    bikes: int = strawberry.field(description="Bikes available, over all stations whatever their flags.")
+    docks: int = strawberry.field(description="Docks available, over all stations whatever their flags.")
+    bikes_disabled: int = strawberry.field(description="Bikes at stations that can't be rented.")
+    docks_disabled: int = strawberry.field(description="Docks that can't take a bike.")
+    empty: int = strawberry.field(
+        description="Stations installed and renting with 0 bikes; one without docks too is also in full."
+    )
+    nearly_empty: int = strawberry.field(description="Stations in state NEARLY_EMPTY.")
+    full: int = strawberry.field(
+        description="Stations installed and returning with 0 known docks; one without bikes too is also in empty."
+    )
+    nearly_full: int = strawberry.field(description="Stations in state NEARLY_FULL.")
+    closed: int = strawberry.field(description="Stations in state CLOSED or OUT_OF_SERVICE.")
+    unknown: int = strawberry.field(description="Stations in state UNKNOWN, those that the poll did not see included.")
+    vehicles_outside_stations: int | None = strawberry.field(
+        description="Vehicles at no station; null when the poll carried no vehicle feed."
+    )
+    vehicles_reserved: int | None = strawberry.field(
+        description="Vehicles reserved; null when the poll carried no vehicle feed."
+    )
+    vehicles_disabled: int | None = strawberry.field(
+        description="Vehicles disabled; null when the poll carried no vehicle feed."
+    )
+
+    @classmethod
+    def of(cls, record: model.NetworkStatus) -> NetworkStatus:
+        return cls(**dict(zip(_FIELDS, _of_record(record), strict=True)))
+
+    @classmethod
+    def of_row(cls, row: Row) -> NetworkStatus:
+        """From a row of the table network_history."""
+        return cls(**dict(zip(_FIELDS, _of_row(row), strict=True)))
+
+
+@strawberry.type(description="The network over one local day: means over the time in which it was observed.")
+class NetworkDay:
+    date: datetime.date = strawberry.field(description="The local day.")
+    polls: int = strawberry.field(description="Polls that observed the network.")
+    bikes_mean: float | None = strawberry.field(description="Bikes available in the network, mean over observed time.")
+    bikes_min: int | None = strawberry.field(description="Fewest bikes available at once.")
+    bikes_max: int | None = strawberry.field(description="Most bikes available at once.")
+    docks_mean: float | None = strawberry.field(description="Docks available in the network, mean over observed time.")
+    docks_min: int | None = strawberry.field(description="Fewest docks available at once.")
+    docks_max: int | None = strawberry.field(description="Most docks available at once.")
+    stations_empty_mean: float | None = strawberry.field(description="Stations empty, mean over observed time.")
+    stations_full_mean: float | None = strawberry.field(description="Stations full, mean over observed time.")
+    stations_closed_mean: float | None = strawberry.field(
+        description="Stations closed or out of service, mean over observed time."
+    )
+    empty_share: float | None = strawberry.field(
+        description="Empty station time as a share of observed station time, 0 to 1."
+    )
+    full_share: float | None = strawberry.field(
+        description="Full station time as a share of observed station time, 0 to 1."
+    )
+    observed_seconds: float = strawberry.field(description="Time in which the network was observed, in seconds.")
+    coverage: float = strawberry.field(description="Observed time as a share of the day, 0 to 1.")
+    hold_seconds: float | None = strawberry.field(
+        description="How long after its poll an observation was trusted, in seconds (the longest)."
+    )
+
+    @classmethod
+    def of_row(cls, row: Row) -> NetworkDay:
+        """From a row of the table network_day."""
+        return cls(**{name: row[name] for name in _DAY_FIELDS})  # type: ignore[arg-type]  # typed by the table
+
+
+_COUNTS = ("empty", "nearly_empty", "full", "nearly_full", "closed", "unknown")
+_FIELDS = tuple(NetworkStatus.__annotations__)
+_COLUMNS = tuple(f"stations_{name}" if name in _COUNTS else name for name in _FIELDS)
+_of_record = attrgetter(*_COLUMNS)
+_of_row = itemgetter(*_COLUMNS)
+_DAY_FIELDS = tuple(NetworkDay.__annotations__)

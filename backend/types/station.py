@@ -1,0 +1,121 @@
+"""Stations, and what is asked of one."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated
+
+import strawberry
+
+from backend import figures, history
+from backend.context import Context
+from backend.figures import Ranked
+from backend.types.field import resolved
+from backend.types.figures import StationFigures, StationHour, metric_values
+from backend.types.status import StationStatus
+from backend.view import View
+from pipeline.model import StationInformation
+from pipeline.ports import Row
+
+Info = strawberry.Info[Context, None]
+
+FromInstant = Annotated[
+    datetime.datetime, strawberry.argument(name="from", description="The range's first instant, included.")
+]
+ToInstant = Annotated[
+    datetime.datetime,
+    strawberry.argument(
+        name="to", description=f"The range's end, excluded; at most {history.MOST_DAYS} days after from."
+    ),
+]
+FromDay = Annotated[datetime.date, strawberry.argument(name="from", description="The first local day.")]
+
+
+def to_day(most_days: int) -> object:
+    """The argument ``to`` of a range of local days."""
+    text = f"The last local day, included; the range has at most {most_days} days."
+    return strawberry.argument(name="to", description=text)
+
+
+@strawberry.type(description="A place where bikes are rented and returned.")
+class Station:
+    system_id: strawberry.Private[str]
+    id: strawberry.ID = strawberry.field(description="The station's id in its system's feeds.")
+    name: str = strawberry.field(description="Its name.")
+    lat: float = strawberry.field(description="Latitude, degrees (WGS 84).")
+    lon: float = strawberry.field(description="Longitude, degrees (WGS 84).")
+    capacity: int | None = strawberry.field(
+        description="Docks as declared by the system; some systems declare a placeholder."
+    )
+    observed_capacity: int | None = strawberry.field(
+        description="The most bikes, docks and disabled ones seen at once in the last 30 days with data; null: none."
+    )
+    status: StationStatus | None = strawberry.field(
+        description="The station now; null when it was never seen. When it is old its state is UNKNOWN."
+    )
+
+    @classmethod
+    def of(cls, view: View, information: StationInformation) -> Station:
+        return cls(
+            system_id=information.system_id,
+            id=strawberry.ID(information.station_id),
+            name=information.name,
+            lat=information.lat,
+            lon=information.lon,
+            capacity=information.capacity,
+            observed_capacity=view.live.capacities.get(information.station_id),
+            status=view.status(information.station_id),
+        )
+
+    @resolved(
+        "What held at from, then each change, in order of time. A state holds until the next entry; where"
+        " nothing was seen there is an entry in state UNKNOWN with null counts, at the instant it becomes unknown."
+    )
+    async def history(self, info: Info, start: FromInstant, end: ToInstant) -> list[StationStatus]:
+        return await history.station_history(info.context, self.system_id, self.id, start, end)
+
+    @resolved("Figures of each local hour computed so far, in order of time.")
+    async def hours(
+        self,
+        info: Info,
+        first: FromDay,
+        last: Annotated[datetime.date, to_day(figures.MOST_HOUR_DAYS)],
+    ) -> list[StationHour]:
+        return await figures.station_hours(info.context, self.system_id, self.id, first, last)
+
+    @resolved("Figures of each local day computed so far, in order of time.")
+    async def days(
+        self, info: Info, first: FromDay, last: Annotated[datetime.date, to_day(figures.MOST_DAYS)]
+    ) -> list[StationDay]:
+        rows = await figures.station_days(info.context, self.system_id, self.id, first, last)
+        return [StationDay.of_row(self, row) for row in rows]
+
+
+@strawberry.type(description="A station's figures over one local day; of the current day, what was computed so far.")
+class StationDay(StationFigures):
+    station: Station = strawberry.field(description="The station.")
+    date: datetime.date = strawberry.field(description="The local day.")
+
+    @classmethod
+    def of_row(cls, station: Station, row: Row) -> StationDay:
+        """From a row of the table station_day."""
+        return cls(station=station, date=row["date"], **metric_values(row))  # type: ignore[arg-type]  # typed by the table
+
+
+@strawberry.type(description="A station's place in a ranking over several local days.")
+class StationRank:
+    rank: int = strawberry.field(description="1 for the greatest value; equal values are in order of station id.")
+    station: Station = strawberry.field(description="The station.")
+    value: float = strawberry.field(description="The metric over the days.")
+    coverage: float = strawberry.field(description="Observed time as a share of the days computed, 0 to 1.")
+    observed_seconds: float = strawberry.field(description="Time in which the station's state was known, in seconds.")
+
+    @classmethod
+    def of(cls, rank: int, station: Station, ranked: Ranked) -> StationRank:
+        return cls(
+            rank=rank,
+            station=station,
+            value=ranked.value,
+            coverage=ranked.coverage,
+            observed_seconds=ranked.observed_seconds,
+        )

@@ -1,0 +1,28 @@
+"""How Bikewire speaks while it runs: one readable line per event, on standard error."""
+
+from __future__ import annotations
+
+import logging
+
+_TALKATIVE = ("httpx", "httpcore", "py4j", "uvicorn", "asyncio", "urllib3")
+
+
+class _Lines(logging.Formatter):
+    """``2026-11-23 18:05:01 message``, in local time; the level is named when it is a warning or worse."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        if record.levelno >= logging.WARNING:
+            record.message = f"{record.levelname}: {record.message}"
+        return super().formatMessage(record)
+
+
+def set_up(level: str) -> None:
+    """Log from ``level`` on; libraries that tell of every request only when something is wrong, or in DEBUG."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
