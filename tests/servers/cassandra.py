@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from pipeline.java import find_java
+
 from tests.servers import jars
 from tests.servers.process import Server, free_port
 
@@ -67,10 +68,10 @@ class CassandraNode(Server):
     def __init__(self, folder: Path, seed: CassandraNode | None = None) -> None:
         super().__init__(folder)
         self.port = seed.port if seed else free_port()
-        self._storage_port: int = seed._storage_port if seed else free_port()
+        self.storage_port: int = seed.storage_port if seed else free_port()
         # On Linux all of 127/8 is this machine; a second node needs an address of its own.
         self.address = f"127.0.0.{int(seed.address.rsplit('.')[-1]) + 1}" if seed else "127.0.0.1"
-        self._seed = f"{seed.address if seed else self.address}:{self._storage_port}"
+        self._seed = f"{seed.address if seed else self.address}:{self.storage_port}"
         self._jars = jars.folder(f"cassandra-{jars.CASSANDRA}")
         self._java = str(find_java().program)
         self._configure()
@@ -137,7 +138,7 @@ class CassandraNode(Server):
             seed=self._seed,
             address=self.address,
             port=self.port,
-            storage_port=self._storage_port,
+            storage_port=self.storage_port,
             folder=self.folder,
         )
         (configuration / "cassandra.yaml").write_text(text)
