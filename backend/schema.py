@@ -16,10 +16,15 @@ from backend.subscriptions import Subscription
 
 
 class Schema(SharingSchema):
-    """The schema; what is wrong with a query is told to who asked, what is wrong with us is told to the log."""
+    """What is wrong with a query is told to who asked; what is wrong with us is told to the log."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         super().process_errors([error for error in errors if is_unexpected(error)], execution_context)
+
+
+def sdl() -> str:
+    """The schema as `backend/schema.graphql` holds it."""
+    return schema.as_str() + "\n"
 
 
 schema = Schema(
@@ -31,4 +36,4 @@ schema = Schema(
 
 
 if __name__ == "__main__":
-    sys.stdout.write(schema.as_str() + "\n")
+    sys.stdout.write(sdl())
