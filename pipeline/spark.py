@@ -47,6 +47,8 @@ _STREAMING = {
 }
 
 _PROCESS = {
+    # Over TCP a Python worker's first answer waits for a delayed ACK: 40-50 ms of every micro-batch.
+    "spark.python.unix.domain.socket.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Without a UI nobody looks at finished jobs, yet Spark keeps 1,000 of each in memory.

@@ -38,7 +38,7 @@ class SqliteLog(Log):
         self._path = Path(path)
         self._writer = Threads(self._path, 1, "FULL", self._failed)
         self._reader = Threads(self._path, 1, "NORMAL", self._failed)
-        self._watch = CommitWatch(self._path)
+        self._watch = CommitWatch(self._path, self._failed)
 
     async def create(self, topics: Sequence[str]) -> None:
         def build() -> None:
@@ -76,7 +76,7 @@ class SqliteLog(Log):
         return spark.read.format(_source(spark)).options(**self._options(spark, ranges)).load()
 
     def _ranges(self, topics: Sequence[str], start: Offsets, end: Offsets) -> dict[str, Range]:
-        """Raises LogError, so that it is not Spark that finds out."""
+        """Raises LogError here, rather than let Spark fail later."""
         try:
             with closing(connect(self._path)) as connection:
                 _starts(connection, topics, start)
