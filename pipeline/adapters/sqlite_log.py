@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline.adapters import sqlite_records
 from pipeline.adapters.commit_watch import CommitWatch
 from pipeline.adapters.sqlite import Threads, connect, from_micros, is_full, make, sentence, to_micros, transaction
-from pipeline.adapters.sqlite_records import Range
+from pipeline.adapters.sqlite_records import Range, Step
 from pipeline.ports import Log, LogBatch, LogError, LogFull, LogRecord, Offsets, StoredRecord, TopicPartition
 
 if TYPE_CHECKING:
@@ -82,10 +82,11 @@ class SqliteLog(Log):
                 _starts(connection, topics, start)
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        return {
-            topic: Range(start.get(partition, 0), end[partition])
-            for topic, partition in zip(topics, _partitions(topics), strict=True)
-        }
+        missing = [partition.topic for partition in _partitions(topics) if partition not in end]
+        if missing:
+            msg = f"{self._path}: no end was given for the records of {', '.join(missing)}."
+            raise LogError(msg)
+        return {partition.topic: Range(start.get(partition, 0), end[partition]) for partition in _partitions(topics)}
 
     def _options(self, spark: SparkSession, ranges: Mapping[str, Range]) -> dict[str, str]:
         tasks = spark.sparkContext.defaultParallelism
@@ -165,15 +166,18 @@ def _next(
     """The next batch and the position after it; without records, how far there are none."""
     end = sqlite_records.end_offset(connection)
     ids = [topic for topic, _ in starts.values()]
-    step = next(sqlite_records.plan(connection, ids, Range(position, end), BATCH_RECORDS), None)
-    if step is None:
-        return [], end
+    for step in sqlite_records.plan(connection, ids, Range(position, end), BATCH_RECORDS):
+        # None, when all of the step lies before the starts of its topics.
+        if records := _stored(connection, starts, step):
+            return records, step.end
+    return [], end
+
+
+def _stored(connection: sqlite3.Connection, starts: Mapping[str, tuple[int, int]], step: Step) -> list[StoredRecord]:
     ranges = {topic: Range(start, step.end) for topic, start in starts.values()}
     names = {topic: name for name, (topic, _) in starts.items()}
-    records = [
+    rows = sqlite_records.rows(connection, ranges, Range(step.start, step.end))
+    return [
         StoredRecord(names[topic], 0, offset, key, value, from_micros(appended_at))
-        for offset, topic, key, value, appended_at in sqlite_records.rows(
-            connection, ranges, Range(step.start, step.end)
-        )
+        for offset, topic, key, value, appended_at in rows
     ]
-    return records, step.end

@@ -131,10 +131,13 @@ def check_offsets(connection: sqlite3.Connection, offsets: Mapping[TopicPartitio
 
 def offset_at(connection: sqlite3.Connection, instant: int) -> int:
     """The first offset of the first publish appended at or after the instant, else the end."""
+    # One statement, so that no publish comes in between.
     found = connection.execute(
-        "SELECT first FROM publish WHERE appended_at >= ? ORDER BY appended_at, last LIMIT 1", (instant,)
-    ).fetchone()
-    return int(found[0]) if found else end_offset(connection)
+        "SELECT coalesce((SELECT first FROM publish WHERE appended_at >= ? ORDER BY appended_at, last LIMIT 1), next)"
+        " FROM sequence",
+        (instant,),
+    )
+    return int(found.fetchone()[0])
 
 
 def plan(connection: sqlite3.Connection, ids: Sequence[int], wanted: Range, records: int) -> Iterator[Step]:
