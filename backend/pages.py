@@ -68,7 +68,8 @@ class Pages:
         page = self._rendered[name]
         if request.headers.get("if-none-match") == page.headers["etag"]:
             return Response(status_code=304, headers=_kept(page))
-        return page
+        # A new response each time: the compression changes the headers of the one it is given.
+        return Response(page.body, media_type="text/html", headers=_kept(page))
 
     def _render(self, name: str) -> None:
         from frontend import page
