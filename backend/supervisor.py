@@ -17,7 +17,7 @@ from pipeline.settings import SettingsError
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 4.0
 """How long a part may take to end itself; what is left of it then is killed."""
 
 _LONGEST_LINE = 1 << 20

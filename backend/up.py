@@ -151,7 +151,7 @@ def _tell_of_demo(settings: Settings, scene: Scene) -> None:
         f"{settings.feeds[0]} can't be reached, so this is brest-demo: a SIMULATED system, no real bikes.\n",
         f"Its data is kept apart, in {scene.settings.data}. Start again when there is a network.",
     )
-    _screen.print(Panel(text, title="Simulated data", border_style="bold red"))
+    _screen.print(Panel(text, title="Simulated data", border_style="bold red"), soft_wrap=False)
 
 
 def _say(part: str, line: str) -> None:
