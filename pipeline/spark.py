@@ -30,6 +30,8 @@ _SQL = {
     # The call site of each expression is looked up for error messages, at a cost on every micro-batch's plan.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # A day of the lake is some dozens of files: listed here at once, not by a job with a task for each.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
 
 _STREAMING = {
