@@ -75,6 +75,12 @@ async def test_time_without_observation_is_unknown_from_the_end_of_trust_on(cont
     ]
 
 
+async def test_trust_that_ends_with_the_next_poll_leaves_no_unknown_time(context: Context) -> None:
+    await store(context, seen("16:50", 5), seen("17:13", 6, before="17:10"))
+    live(context, seen("17:59:30", 6))
+    assert await history_of(context) == [("16:50:00", "NORMAL", 5), ("17:13:00", "NORMAL", 6)]
+
+
 async def test_a_series_that_starts_in_unknown_time_says_so(context: Context) -> None:
     await store(context, seen("16:20", 5), seen("17:30", 2, before="16:40"))
     live(context, seen("17:59:30", 2))
@@ -90,8 +96,8 @@ async def test_a_gap_that_ends_after_the_range_shows_in_it(context: Context) -> 
 
 
 async def test_a_station_unchanged_for_long_holds_its_state_while_it_is_seen(context: Context) -> None:
-    long_ago = datetime(2026, 1, 5, tzinfo=UTC)
-    await store(context, status("g", 5, 10, long_ago))
+    longer_ago, long_ago = datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
+    await store(context, status("g", 8, 10, longer_ago), status("g", 5, 10, long_ago))
     live(context, seen("17:59:30", 5))
     selection = f'station(id: "g") {{ history(from: "{HOUR_AGO}", to: "{NOW_TEXT}") {{ polledAt bikes }} }}'
     answer = await ask(context, selection)
@@ -119,6 +125,12 @@ async def test_a_change_that_the_store_does_not_have_yet_comes_from_the_live_tab
     await store(context, seen("17:20", 4))
     live(context, seen("17:59:30", 0))
     assert await history_of(context) == [("17:20:00", "NORMAL", 4), ("17:59:30", "EMPTY", 0)]
+
+
+async def test_a_live_table_behind_the_store_adds_nothing(context: Context) -> None:
+    await store(context, seen("17:20", 4), seen("17:59", 2))
+    live(context, seen("17:58", 4))
+    assert await history_of(context) == [("17:20:00", "NORMAL", 4), ("17:59:00", "NEARLY_EMPTY", 2)]
 
 
 async def test_a_gap_that_only_the_live_table_ends_is_shown(context: Context) -> None:
