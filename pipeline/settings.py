@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     @field_validator("feeds")
     @classmethod
     def _http_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            msg = "name at least one feed"
+            raise ValueError(msg)
         for url in value:
             if not url.startswith(("http://", "https://")):
                 msg = f"{url!r} is not an http(s) URL"
