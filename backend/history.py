@@ -100,7 +100,7 @@ def _series(
     records: Sequence[model.StationStatus], newest: model.StationStatus | None, now: datetime, thresholds: Thresholds
 ) -> list[StationStatus]:
     entries: list[StationStatus] = []
-    for record, following in zip(records, [*records[1:], None], strict=True):
+    for record, following in zip(records, [*records[1:], None], strict=False):
         entries.append(StationStatus.of(record, station_state(record, record.polled_at, thresholds)))
         until = _trusted_until(record, following) if following else _trusted_last(record, newest)
         if until < (following.polled_at if following else now):
