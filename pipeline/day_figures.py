@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.days import LocalDay, LocalHour
-from pipeline.figures import (
+from pipeline.aggregates import (
     Figures,
     network_day_row,
     network_figures,
