@@ -152,7 +152,7 @@ class _Body:
             place = str(name)
         known = len(self.deviations)
         entity = lenient(self.fields(place, values))
-        if entity is None and len(self.deviations) == known:
+        if entity is None and all(noted.action is not Action.REFUSED for noted in self.deviations[known:]):
             self._refuse(place, shown(values), Rule.ID_PRESENT)
         return entity
 
