@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from backend.app import create_app
 from pipeline.listener import listen
@@ -23,7 +24,7 @@ def serve(settings: Settings, listener: socket.socket | None = None) -> None:
     """
     bound = listener or listen(settings.host, settings.port)
     drop_stalled(bound)
-    uvicorn.Server(configuration(settings)).run(sockets=[bound])
+    uvicorn.Server(configuration(create_app(settings))).run(sockets=[bound])
 
 
 def drop_stalled(listener: socket.socket) -> None:
@@ -35,10 +36,10 @@ def drop_stalled(listener: socket.socket) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS)
 
 
-def configuration(settings: Settings) -> uvicorn.Config:
+def configuration(app: ASGIApp) -> uvicorn.Config:
     """How uvicorn serves the application."""
     return uvicorn.Config(
-        create_app(settings),
+        app,
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
