@@ -76,7 +76,8 @@ def _furthest(offsets: Offsets, others: Offsets) -> Offsets:
 def write_range(spark: SparkSession, log: Log, folder: Path, start: Offsets, end: Offsets) -> int:
     """Write the range's files, over those of the same names; returns how many."""
     in_background(spark)
-    return sum(_write_topic(log.frame(spark, (topic,), start, end), topic, folder, start, end) for topic in TOPICS)
+    topics = [topic for topic in TOPICS if any(place.topic == topic for place in end)]
+    return sum(_write_topic(log.frame(spark, (topic,), start, end), topic, folder, start, end) for topic in topics)
 
 
 def _write_topic(frame: DataFrame, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> int:
@@ -104,7 +105,7 @@ def _stage(typed: DataFrame, topic: Topic, staging: Path) -> None:
     )
     # One task, sorted: so that an hour is in one file, and similar rows lie together (a third of the size).
     ordered = placed.coalesce(1).sortWithinPartitions(*_PARTS, ENTITY[topic], "polled_at", "offset")
-    ordered.write.partitionBy(*_PARTS).option("compression", "zstd").parquet(staging.as_uri())
+    ordered.write.partitionBy(*_PARTS).option("compression", "zstd").parquet(str(staging))
 
 
 def _target(staged: Path, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> Path:
@@ -129,7 +130,7 @@ def read(spark: SparkSession, folder: str, topic: Topic, system_id: str, start: 
     schema = ", ".join(f"{name} {kind}" for name, kind in columns(topic).items())
     hours = _system_folder(Path(folder), topic, system_id)
     # Files by name: with folders Spark would take date and hour for columns.
-    files = [file.as_uri() for hour in _hours(start, end) for file in sorted((hours / hour).glob("*.parquet"))]
+    files = [str(file) for hour in _hours(start, end) for file in sorted((hours / hour).glob("*.parquet"))]
     if not files:
         return spark.createDataFrame([], schema)
     lower, upper = (f"TIMESTAMP '{edge.astimezone(UTC).isoformat()}'" for edge in (start, end))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,6 +109,21 @@ def session(settings: Settings, app_name: str) -> SparkSession:
     for name, value in {**_SQL, **_STREAMING, **_PROCESS, **_LOCAL, **jvm, **archive_settings}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def end(spark: SparkSession, seconds: float = 2.0) -> None:
+    """End the session and its JVM; what still runs after so many seconds is ended by force."""
+    process = spark.sparkContext._gateway.proc  # type: ignore[union-attr]  # noqa: SLF001  # stop() forgets it
+    stopping = threading.Thread(target=spark.stop, name="spark-stop", daemon=True)
+    stopping.start()
+    stopping.join(seconds)
+    # PySpark leaves the JVM running until this process ends.
+    process.terminate()
+    try:
+        process.wait(seconds / 2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def in_background(spark: SparkSession) -> None:

@@ -50,9 +50,16 @@ class Stream:
         self._portal = portal
         self._parts = parallelism(settings.spark)
         self._is_small = False
+        self._query: StreamingQuery | None = None
+        self._busy_since: float | None = None
         self.records = 0
-        self.busy_since: float | None = None
         self.failure: Exception | None = None
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the micro-batch at work has been at it; 0 when there is none."""
+        since = self._busy_since
+        return time.monotonic() - since if since is not None else 0.0
 
     def start(self, *, available_now: bool = False) -> StreamingQuery:
         """Start the query; with ``available_now`` it ends by itself at what is the log's end now."""
@@ -65,10 +72,15 @@ class Stream:
         writer = frames.writeStream.queryName(JOB).option("checkpointLocation", str(checkpoint))
         if available_now:
             writer = writer.trigger(availableNow=True)
-        return writer.foreachBatch(self._take).start()
+        self._query = writer.foreachBatch(self._take).start()
+        return self._query
+
+    def is_idle(self) -> bool:
+        """Whether the query waits for new records."""
+        return self._query is not None and self._query.status["message"] == "Waiting for data to arrive"
 
     def _take(self, frame: DataFrame, batch_id: int) -> None:
-        self.busy_since = started = time.monotonic()
+        self._busy_since = started = time.monotonic()
         try:
             results = self._results(frame)
             if results.records:
@@ -79,7 +91,7 @@ class Stream:
             self.failure = error
             raise
         finally:
-            self.busy_since = None
+            self._busy_since = None
 
     def _results(self, frame: DataFrame) -> Results:
         batch = decoded(frame.coalesce(1) if self._is_small else frame, TOPICS)
@@ -123,3 +135,10 @@ def _by_system(networks: Sequence[NetworkStatus]) -> dict[str, list[LogRecord]]:
 
 def _counts(rows: Mapping[Table, Sequence[object]]) -> str:
     return ", ".join(f"{len(given)} {table.name}" for table, given in rows.items()) or "no rows"
+
+
+def run(settings: Settings, *, available_now: bool) -> None:
+    """Run the stream's process; `pipeline.resident.run` says what that is."""
+    from pipeline import resident
+
+    resident.run(settings, available_now=available_now)
