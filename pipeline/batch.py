@@ -65,7 +65,7 @@ class Batch(NamedTuple):
     async def compute(self, system_id: str, day: LocalDay, now: datetime) -> DayReport:
         """Compute the day up to ``now`` and make the store's rows of it exactly that."""
         started = time.monotonic()
-        past = await open_past(_batch_session(self.spark), self.folder, self.log, self.store, TOPICS)
+        past = await open_past(self.spark, self.folder, self.log, self.store, TOPICS)
         figures = await asyncio.to_thread(_in_background, past, system_id, day, min(now, day.end))
         await keep(self.store, system_id, day, figures)
         report = _report(system_id, day, figures, now, time.monotonic() - started)
@@ -154,13 +154,6 @@ async def _time_zones(store: Store, system: str | None) -> Mapping[str, str]:
         msg = f"There is no system {system!r}; there are: {', '.join(sorted(zones))}."
         raise BatchError(msg)
     return zones if system is None else {system: zones[system]}
-
-
-def _batch_session(spark: SparkSession) -> SparkSession:
-    """A session of its own on the same Spark: a day's many rows want every core, a micro-batch's few want one."""
-    batch_session = spark.newSession()
-    batch_session.conf.set("spark.sql.shuffle.partitions", spark.sparkContext.defaultParallelism)
-    return batch_session
 
 
 def _in_background(past: Past, system_id: str, day: LocalDay, until: datetime) -> DayFigures:

@@ -98,10 +98,13 @@ def distinct_observations(station_statuses: DataFrame) -> DataFrame:
     rows = station_statuses.select(
         *STATION, "polled_at", "offset", "bikes", "docks", F.expr(_CAPACITY_SEEN).alias("capacity_seen"), *conditions
     )
-    # By station, not by station and poll: what is grouped by station later needs no second shuffle then.
+    # By station, not by station and poll: what is grouped by station later needs no second shuffle then. The session
+    # shuffles into one part, which suits a micro-batch; a day has work for every core.
+    cores = rows.sparkSession.sparkContext.defaultParallelism
     newest_first = Window.partitionBy(*STATION).orderBy("polled_at", F.desc("offset"))
     return (
-        rows.withColumn("row_before", F.lag("polled_at").over(newest_first))
+        rows.repartition(cores, *STATION)
+        .withColumn("row_before", F.lag("polled_at").over(newest_first))
         .where("row_before IS NULL OR row_before <> polled_at")
         .select(*STATION, "polled_at", "bikes", "docks", "capacity_seen", *_CONDITIONS)
     )
