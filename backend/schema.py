@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from backend.execution import Limits, SharingSchema, is_unexpected
+from backend.leaves import LeafExecutor
 from backend.queries import Query
 from backend.scalars import SCALARS
 from backend.subscriptions import Subscription
@@ -31,6 +32,7 @@ schema = Schema(
     query=Query,
     subscription=Subscription,
     config=StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS),
+    execution_context_class=LeafExecutor,
     extensions=[Limits, lambda: MaskErrors(should_mask_error=is_unexpected)],
 )
 
