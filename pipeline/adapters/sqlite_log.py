@@ -73,10 +73,10 @@ class SqliteLog(Log):
             await reader.close()
 
     async def end_offsets(self, topics: Sequence[str]) -> Offsets:
-        return _same_for_all(topics, await self._reader.run(sqlite_records.end_offset))
+        return _offsets(await self._reader.run(sqlite_records.end_offsets, topics))
 
     async def offsets_at(self, topics: Sequence[str], instant: datetime) -> Offsets:
-        return _same_for_all(topics, await self._reader.run(sqlite_records.offset_at, to_micros(instant)))
+        return _offsets(await self._reader.run(sqlite_records.offsets_at, topics, to_micros(instant)))
 
     def stream(self, spark: SparkSession, topics: Sequence[str], offsets: Offsets) -> DataFrame:
         ranges = self._ranges(topics, offsets, _endless(topics))
@@ -133,12 +133,12 @@ def _partitions(topics: Sequence[str]) -> list[TopicPartition]:
     return [TopicPartition(topic, 0) for topic in topics]
 
 
+def _offsets(by_topic: Mapping[str, int]) -> Offsets:
+    return {TopicPartition(topic, 0): offset for topic, offset in by_topic.items()}
+
+
 def _endless(topics: Sequence[str]) -> Offsets:
-    return _same_for_all(topics, sys.maxsize)
-
-
-def _same_for_all(topics: Sequence[str], offset: int) -> Offsets:
-    return dict.fromkeys(_partitions(topics), offset)
+    return dict.fromkeys(_partitions(topics), sys.maxsize)
 
 
 def _publish(connection: sqlite3.Connection, records: Sequence[LogRecord]) -> None:

@@ -15,7 +15,9 @@ APPLICATION_ID = 0x42574C47  # "BWLG"
 LOG_VERSION = 1
 
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS topic (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    # next: the offset after the topic's last record, also when that was retired.
+    "CREATE TABLE IF NOT EXISTS topic ("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS record ("
     " offset INTEGER PRIMARY KEY, topic INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
     " appended_at INTEGER NOT NULL)",
@@ -111,6 +113,10 @@ def append(connection: sqlite3.Connection, records: Sequence[LogRecord], now: in
         " GROUP BY topic",
         (end - 1, first),
     )
+    connection.execute(
+        "UPDATE topic SET next = content.last + 1 FROM content WHERE content.publish = ? AND content.topic = topic.id",
+        (end - 1,),
+    )
     connection.execute("UPDATE sequence SET next = ?, appended_at = ?", (end, appended_at))
 
 
@@ -131,15 +137,20 @@ def check_offsets(connection: sqlite3.Connection, offsets: Mapping[TopicPartitio
             raise LogError(msg)
 
 
-def offset_at(connection: sqlite3.Connection, instant: int) -> int:
-    """The first offset of the first publish appended at or after the instant, else the end."""
-    # One statement, so that no publish comes in between.
+def end_offsets(connection: sqlite3.Connection, topics: Sequence[str]) -> dict[str, int]:
+    """Of each topic the offset after its last record."""
+    topic_ids(connection, topics)
+    return {topic: next_ for topic, next_ in connection.execute("SELECT name, next FROM topic") if topic in topics}
+
+
+def offsets_at(connection: sqlite3.Connection, topics: Sequence[str], instant: int) -> dict[str, int]:
+    """Of each topic where its first publish at or after the instant begins, else its end."""
+    # The ends come first: what is published in between then counts as not yet there.
+    ends = end_offsets(connection, topics)
     found = connection.execute(
-        "SELECT coalesce((SELECT first FROM publish WHERE appended_at >= ? ORDER BY appended_at, last LIMIT 1), next)"
-        " FROM sequence",
-        (instant,),
-    )
-    return int(found.fetchone()[0])
+        "SELECT first FROM publish WHERE appended_at >= ? ORDER BY appended_at, last LIMIT 1", (instant,)
+    ).fetchone()
+    return {topic: min(end, found[0]) if found else end for topic, end in ends.items()}
 
 
 def plan(connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range, records: int) -> Iterator[Step]:
