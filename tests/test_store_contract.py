@@ -191,6 +191,16 @@ async def test_a_range_is_read_in_clustering_order(store: Store) -> None:
     assert await times(store, limit=2) == [0, 60]
 
 
+async def test_only_the_columns_asked_for_are_read(store: Store) -> None:
+    await store.write({STATION_LATEST: [station("1", bikes=3, is_renting=True), station("2")]})
+    assert await store.read(STATION_LATEST, ("brest",), columns=("is_renting", "station_id")) == [
+        {"is_renting": True, "station_id": "1"},
+        {"is_renting": None, "station_id": "2"},
+    ]
+    with pytest.raises(StoreError, match=r"^Table station_latest has no column wheels\.$"):
+        await store.read(STATION_LATEST, ("brest",), columns=("wheels",))
+
+
 async def test_a_prefix_fixes_the_first_clustering_columns(store: Store) -> None:
     day = date(2026, 11, 21)
     rows = [
