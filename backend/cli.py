@@ -12,6 +12,8 @@ import typer
 from pipeline.cli import Data, Listener, app, configure, screen, stoppable
 from pipeline.ports import BikewireError
 
+__all__ = ["app", "main"]
+
 Port = Annotated[
     int | None, typer.Option(metavar="PORT", help="Port to listen on; 0 takes a free one. [BIKEWIRE_PORT]")
 ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from itertools import chain
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from backend.context import Context
 from backend.ranges import days, gather
 from backend.types.figures import StationHour, StationMetric
 from backend.types.network import NetworkDay
+from pipeline.days import local_day, time_zone
 from pipeline.ports import Row
 from pipeline.tables import NETWORK_DAY, STATION_DAY, STATION_HOUR
 
@@ -20,7 +20,10 @@ MOST_HOUR_DAYS = 31
 MOST_DAYS = 92
 MOST_NETWORK_DAYS = 366
 
-Days = list[Mapping[str, Any]]
+Days = Sequence[tuple[float, float]]
+"""A station's value on each day, and for how many seconds it was observed then."""
+
+OverDays = Callable[[Days], float]
 
 
 class Ranked(NamedTuple):
@@ -60,78 +63,79 @@ async def day_of_stations(context: Context, system_id: str, day: date) -> list[R
 
 async def network_days(context: Context, system_id: str, first: date, last: date) -> list[NetworkDay]:
     """The network's computed days; raises BadInput."""
-    wanted = days(first, last, MOST_NETWORK_DAYS)
-    rows = await context.store.read(NETWORK_DAY, (system_id,), lower=first)
-    return [NetworkDay.of_row(row) for row in rows if row["date"] in set(wanted)]
+    after = days(first, last, MOST_NETWORK_DAYS)[-1] + timedelta(days=1)
+    rows = await context.store.read(NETWORK_DAY, (system_id,), lower=first, upper=after)
+    return [NetworkDay.of_row(row) for row in rows]
 
 
 async def rank(context: Context, system_id: str, metric: StationMetric, first: date, last: date) -> list[Ranked]:
     """Every station observed in these local days, the greatest value first; raises BadInput."""
+    column, over_days = _MEASURES[metric]
 
     async def read(day: date) -> list[Row]:
-        return await context.store.read(STATION_DAY, (system_id, day))
+        columns = ("station_id", "observed_seconds", column)
+        return await context.store.read(STATION_DAY, (system_id, day), columns=columns)
 
     answers = await gather(read, days(first, last, MOST_DAYS))
-    return ranked(answers, metric)
+    stations = _by_station(chain.from_iterable(answers), column)
+    return _ranked(stations, over_days, _span_seconds(context, system_id, first, last))
 
 
-def ranked(answers: list[list[Row]], metric: StationMetric) -> list[Ranked]:
-    """The ranking over days, from the rows of station_day of each."""
-    span = sum(max(map(_span, rows), default=0.0) for rows in answers)
-    by_station: dict[str, Days] = defaultdict(list)
-    for row in chain.from_iterable(answers):
-        if row["observed_seconds"]:
-            by_station[str(row["station_id"])].append(row)
-    value = _VALUES[metric]
-    stations = [_ranked(station_id, rows, value(rows), span) for station_id, rows in by_station.items()]
-    return sorted(
-        (station for station in stations if station), key=lambda station: (-station.value, station.station_id)
-    )
+def _by_station(rows: Iterable[Mapping[str, Any]], column: str) -> Mapping[str, Days]:
+    stations: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for row in rows:
+        if row[column] is not None and row["observed_seconds"]:
+            stations[row["station_id"]].append((row[column], row["observed_seconds"]))
+    return stations
 
 
-def _ranked(station_id: str, rows: Days, value: float | None, span: float) -> Ranked | None:
-    observed = _sum("observed_seconds")(rows)
-    return None if value is None else Ranked(station_id, float(value), min(observed / span, 1.0), observed)
+def _ranked(stations: Mapping[str, Days], over_days: OverDays, span_seconds: float) -> list[Ranked]:
+    found = []
+    for station_id, values in stations.items():
+        observed = sum(seconds for _, seconds in values)
+        found.append(Ranked(station_id, float(over_days(values)), observed / span_seconds, observed))
+    return sorted(found, key=lambda station: (-station.value, station.station_id))
 
 
-def _span(row: Mapping[str, Any]) -> float:
-    return row["observed_seconds"] / row["coverage"] if row["coverage"] else 0.0
+def _span_seconds(context: Context, system_id: str, first: date, last: date) -> float:
+    """How long these local days are."""
+    information = context.live.systems[system_id].information
+    zone = time_zone(system_id, information.time_zone if information else "UTC")
+    return (local_day(last, zone).end - local_day(first, zone).start).total_seconds()
 
 
-def _sum(column: str) -> Callable[[Days], float]:
-    seconds = itemgetter(column)
-    return lambda rows: sum(map(seconds, rows))
+def _share(values: Days) -> float:
+    return sum(seconds for seconds, _ in values) / sum(observed for _, observed in values)
 
 
-def _share(column: str) -> Callable[[Days], float]:
-    seconds, observed = _sum(column), _sum("observed_seconds")
-    return lambda rows: seconds(rows) / observed(rows)
+def _sum(values: Days) -> float:
+    return sum(seconds for seconds, _ in values)
 
 
-def _mean(column: str) -> Callable[[Days], float | None]:
-    def mean(rows: Days) -> float | None:
-        known = [(row[column], row["observed_seconds"]) for row in rows if row[column] is not None]
-        return sum(value * weight for value, weight in known) / sum(weight for _, weight in known) if known else None
-
-    return mean
+def _mean(values: Days) -> float:
+    return sum(mean * observed for mean, observed in values) / sum(observed for _, observed in values)
 
 
-def _extreme(choose: Callable[..., float | None], column: str) -> Callable[[Days], float | None]:
-    return lambda rows: choose((row[column] for row in rows if row[column] is not None), default=None)
+def _least(values: Days) -> float:
+    return min(least for least, _ in values)
 
 
-_VALUES: Mapping[StationMetric, Callable[[Days], float | None]] = {
-    StationMetric.EMPTY_SHARE: _share("empty_seconds"),
-    StationMetric.FULL_SHARE: _share("full_seconds"),
-    StationMetric.CLOSED_SHARE: _share("closed_seconds"),
-    StationMetric.EMPTY_SECONDS: _sum("empty_seconds"),
-    StationMetric.FULL_SECONDS: _sum("full_seconds"),
-    StationMetric.CLOSED_SECONDS: _sum("closed_seconds"),
-    StationMetric.OBSERVED_SECONDS: _sum("observed_seconds"),
-    StationMetric.BIKES_MEAN: _mean("bikes_mean"),
-    StationMetric.BIKES_MIN: _extreme(min, "bikes_min"),
-    StationMetric.BIKES_MAX: _extreme(max, "bikes_max"),
-    StationMetric.DOCKS_MEAN: _mean("docks_mean"),
-    StationMetric.DOCKS_MIN: _extreme(min, "docks_min"),
-    StationMetric.DOCKS_MAX: _extreme(max, "docks_max"),
+def _greatest(values: Days) -> float:
+    return max(greatest for greatest, _ in values)
+
+
+_MEASURES: Mapping[StationMetric, tuple[str, OverDays]] = {
+    StationMetric.EMPTY_SHARE: ("empty_seconds", _share),
+    StationMetric.FULL_SHARE: ("full_seconds", _share),
+    StationMetric.CLOSED_SHARE: ("closed_seconds", _share),
+    StationMetric.EMPTY_SECONDS: ("empty_seconds", _sum),
+    StationMetric.FULL_SECONDS: ("full_seconds", _sum),
+    StationMetric.CLOSED_SECONDS: ("closed_seconds", _sum),
+    StationMetric.OBSERVED_SECONDS: ("observed_seconds", _sum),
+    StationMetric.BIKES_MEAN: ("bikes_mean", _mean),
+    StationMetric.BIKES_MIN: ("bikes_min", _least),
+    StationMetric.BIKES_MAX: ("bikes_max", _greatest),
+    StationMetric.DOCKS_MEAN: ("docks_mean", _mean),
+    StationMetric.DOCKS_MIN: ("docks_min", _least),
+    StationMetric.DOCKS_MAX: ("docks_max", _greatest),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any, cast
 
 import msgspec
@@ -100,8 +100,7 @@ def _series(
     records: Sequence[model.StationStatus], newest: model.StationStatus | None, now: datetime, thresholds: Thresholds
 ) -> list[StationStatus]:
     entries: list[StationStatus] = []
-    for record, following in pairwise([*records, None]):
-        assert record is not None  # only the last of the pairs ends in None
+    for record, following in zip(records, [*records[1:], None], strict=False):
         entries.append(StationStatus.of(record, station_state(record, record.polled_at, thresholds)))
         until = _trusted_until(record, following) if following else _trusted_last(record, newest)
         if until < (following.polled_at if following else now):

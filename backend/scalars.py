@@ -62,7 +62,7 @@ def _check_year(moment: date, value: object, name: str) -> None:
 SCALARS: Mapping[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="An instant in ISO 8601 with an offset; answers are in UTC, to milliseconds: 2026-11-20T18:00:00.000Z.",
+        description="An instant in ISO 8601 with an offset; answers are in UTC with milliseconds.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time",
         serialize=print_instant,
         parse_value=parse_instant,

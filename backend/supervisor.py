@@ -17,8 +17,7 @@ from pipeline.settings import SettingsError
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
-HEALTHY_SECONDS = 60.0
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 4.0
 """How long a part may take to end itself; what is left of it then is killed."""
 
 _LONGEST_LINE = 1 << 20
@@ -43,11 +42,16 @@ class PartRefused(BikewireError):
 
 @dataclass(frozen=True)
 class Supervisor:
-    """Runs parts with ``environment``; all of them inherit ``descriptors``."""
+    """Runs parts with ``environment``; all of them inherit ``descriptors``.
+
+    ``command`` gets the arguments ``--parent DESCRIPTOR`` and the part's own ones.
+    """
 
     say: Say
     environment: Mapping[str, str]
     descriptors: tuple[int, ...] = ()
+    command: tuple[str, ...] = (sys.executable, "-m", "backend.cli")
+    healthy_seconds: float = 60.0
 
     async def run(self, parts: tuple[Part, ...]) -> None:
         """Keep the parts running until cancelled; then none of their processes is left.
@@ -78,7 +82,7 @@ class Supervisor:
             if code == SettingsError.exit_code:
                 msg = f"{part.name} can't run with these settings (see its line above)."
                 raise PartRefused(msg)
-            if clock() - began >= HEALTHY_SECONDS:
+            if clock() - began >= self.healthy_seconds:
                 delay = FIRST_DELAY_SECONDS
             self.say(part.name, f"{_ending(code)}; starting it again in {delay:g} s")
             await asyncio.sleep(delay)
@@ -95,7 +99,7 @@ class Supervisor:
 
     async def _start(self, part: Part, pipe: int) -> Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "backend.cli", "--parent", str(pipe), *part.arguments),
+            *(*self.command, "--parent", str(pipe), *part.arguments),
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,

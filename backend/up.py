@@ -131,15 +131,16 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 async def _loss(feed: str | None) -> None:
     """Ends when the feed can't be reached; goes on for ever when it can."""
-    if feed is None or await _reaches(feed):
+    if feed is None or await reaches(feed, REACH_SECONDS):
         await asyncio.Event().wait()
 
 
-async def _reaches(feed: str) -> bool:
+async def reaches(feed: str, seconds: float) -> bool:
+    """Whether the feed's discovery document comes within so many seconds."""
     import httpx  # after the address is on the screen
 
     try:
-        async with asyncio.timeout(REACH_SECONDS), httpx.AsyncClient(follow_redirects=True) as client:
+        async with asyncio.timeout(seconds), httpx.AsyncClient(follow_redirects=True) as client:
             answer = await client.get(feed)
             return answer.status_code == httpx.codes.OK and isinstance(answer.json(), dict)
     except (httpx.HTTPError, TimeoutError, ValueError):
@@ -151,7 +152,7 @@ def _tell_of_demo(settings: Settings, scene: Scene) -> None:
         f"{settings.feeds[0]} can't be reached, so this is brest-demo: a SIMULATED system, no real bikes.\n",
         f"Its data is kept apart, in {scene.settings.data}. Start again when there is a network.",
     )
-    _screen.print(Panel(text, title="Simulated data", border_style="bold red"))
+    _screen.print(Panel(text, title="Simulated data", border_style="bold red"), soft_wrap=False)
 
 
 def _say(part: str, line: str) -> None:

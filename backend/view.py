@@ -10,29 +10,28 @@ from backend.live import LiveSystem
 from backend.types.status import StationStatus
 from pipeline.model import StationState, Thresholds, station_state
 
-_NEVER_TRUSTED = datetime.max.replace(tzinfo=UTC)
+# Nothing is trusted any more by then: for a station that the newest poll did not see.
+_TOO_LATE = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class View:
-    """``seen_at`` is the newest poll that observed stations (None: no poll has): who is not in it is unknown."""
+    """The system's live state, and the instant for which states are told."""
 
     system_id: str
     live: LiveSystem
     now: datetime
-    seen_at: datetime | None
     thresholds: Thresholds
 
     @classmethod
     def of(cls, context: Context, system_id: str) -> View:
-        live = context.live.systems[system_id]
-        return cls(system_id, live, context.clock(), _seen_at(live), context.settings.thresholds)
+        return cls(system_id, context.live.systems[system_id], context.clock(), context.settings.thresholds)
 
     def state(self, station_id: str) -> StationState:
         """The station's state now."""
         status = self.live.statuses.get(station_id)
-        was_seen = status is not None and self.seen_at is not None and status.polled_at >= self.seen_at
-        return station_state(status, self.now if was_seen else _NEVER_TRUSTED, self.thresholds)
+        is_seen = status is not None and status.polled_at == self.live.polled_at
+        return station_state(status, self.now if is_seen else _TOO_LATE, self.thresholds)
 
     def status(self, station_id: str) -> StationStatus | None:
         """The station's newest report under its state now; None when it was never seen."""
@@ -41,17 +40,5 @@ class View:
 
     def is_stale(self) -> bool:
         """Whether no poll of the stations is recent enough to be trusted."""
-        return self.seen_at is None or self.now >= self.seen_at + timedelta(seconds=self._hold_seconds())
-
-    def _hold_seconds(self) -> float:
-        feed = self.live.feeds.get("station_status")
-        newest = (status.hold_seconds for status in self.live.statuses.values() if status.polled_at == self.seen_at)
-        return feed.hold_seconds if feed else max(newest, default=0.0)
-
-
-def _seen_at(live: LiveSystem) -> datetime | None:
-    feed = live.feeds.get("station_status")
-    polls = {status.polled_at for status in live.statuses.values()}
-    if feed is not None and feed.is_observing:
-        polls.add(feed.polled_at)
-    return max(polls, default=None)
+        polled_at, feed = self.live.polled_at, self.live.feeds.get("station_status")
+        return polled_at is None or feed is None or self.now >= polled_at + timedelta(seconds=feed.hold_seconds)

@@ -27,6 +27,7 @@ _MAX_ZOOM = 19
 _SCRIPTS = [("leaflet", f"{_VENDOR_URL}/leaflet/dist/leaflet.js")]
 _SHEETS = [
     ("leaflet_css", f"{_VENDOR_URL}/leaflet/dist/leaflet.css"),
+    ("uplot_css", f"{_VENDOR_URL}/uplot/dist/uPlot.min.css"),
     *((sheet.stem, f"/static/{sheet.name}") for sheet in sorted(STATIC.glob("*.css"))),
 ]
 

@@ -119,10 +119,11 @@ def batch(
     """
     days = _days(date, first, last)
     settings = configure(data=data)
-    with stoppable("Stopped; the days said above are computed."):
+    with stoppable("Stopped; the days named above are computed."):
         from pipeline.batch import run_days
 
-        run_days(settings, days, system, screen.print)
+        reports = run_days(settings, days, system)
+        screen.print(f"Days computed: {len(reports)}.")
 
 
 def _days(only: datetime | None, first: datetime | None, last: datetime | None) -> list[date]:

@@ -8,6 +8,7 @@ of the feed at all raises DocumentRefused. No version of GBFS is visible to the 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any
@@ -152,7 +153,7 @@ class _Body:
             place = str(name)
         known = len(self.deviations)
         entity = lenient(self.fields(place, values))
-        if entity is None and len(self.deviations) == known:
+        if entity is None and all(noted.action is not Action.REFUSED for noted in self.deviations[known:]):
             self._refuse(place, shown(values), Rule.ID_PRESENT)
         return entity
 
@@ -173,18 +174,20 @@ class _Body:
 
     def _envelope(self, body: bytes) -> _Envelope:
         try:
-            return _ENVELOPE.decode(body)
-        except msgspec.ValidationError as error:
+            return self._decoded(body)
+        except (msgspec.MsgspecError, RecursionError) as error:
             msg = f"The document is no {self.feed}: {_brief(error)}."
             raise DocumentRefused(msg) from error
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            repaired = _strict_json(body)
-            if repaired is None:
-                raise DocumentRefused(_no_json(body, error)) from error
-            self.deviations.append(
-                Deviation(self.feed, "", "", _brief(error), Rule.STRICT_JSON, Action.REPAIRED),
-            )
-            return self._envelope(repaired)
+
+    def _decoded(self, body: bytes) -> _Envelope:
+        try:
+            return _ENVELOPE.decode(body)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            envelope = _ENVELOPE.decode(_strict_json(body, error))
+            self.deviations.append(Deviation(self.feed, "", "", _brief(error), Rule.STRICT_JSON, Action.REPAIRED))
+            return envelope
 
 
 def _feeds_by_language(data: Mapping[str, object], languages: Languages) -> list[object]:
@@ -227,14 +230,20 @@ def _loose(raw: msgspec.Raw) -> object:
             return None
 
 
-def _strict_json(body: bytes) -> bytes | None:
-    """The body as strict JSON, if it is nearly that: NaN, a byte order mark, control characters, UTF-16."""
+def _strict_json(body: bytes, error: Exception) -> bytes:
+    """The body as strict JSON, if it is nearly that: NaN, a byte order mark, control characters, half a
+    surrogate pair, UTF-16. Raises DocumentRefused."""
     try:
         text = body.decode(json.detect_encoding(body)).removeprefix("\ufeff")
-        loose = json.loads(text, strict=False, parse_constant=lambda name: None)
-        return json.dumps(loose).encode()
+        loose = json.loads(text, strict=False, parse_constant=lambda name: None, parse_float=_finite)
+        return json.dumps(loose, ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
-        return None
+        raise DocumentRefused(_no_json(body, error)) from error
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _no_json(body: bytes, error: Exception) -> str:

@@ -40,7 +40,7 @@ def rfc3339(text: str) -> datetime | None:
     if len(text) < 16:
         return None
     try:
-        return datetime.fromisoformat(_FRACTION.sub(lambda found: "." + found[1][:6].ljust(6, "0"), text))
+        return datetime.fromisoformat(_FRACTION.sub(lambda found: "." + found[1][:6].ljust(6, "0"), text.upper()))
     except ValueError:
         return None
 
@@ -173,13 +173,9 @@ class Fields:
         if written.tzinfo is None:
             self.note(name, value, Rule.TIME_HAS_OFFSET, Action.ASSUMED)
             written = written.replace(tzinfo=UTC)
-        try:
-            seconds = written.timestamp()
-        except (OverflowError, ValueError):
-            self._unknown(name, value, Rule.TIME_READABLE)
-            return None
-        if seconds < EARLIEST:
-            self._unknown(name, value, Rule.TIME_SENTINEL)
+        seconds = written.timestamp()
+        if not EARLIEST <= seconds < LATEST:
+            self.note(name, value, _out_of_time(seconds), Action.UNKNOWN)
             return None
         return milliseconds(written)
 
@@ -189,11 +185,8 @@ class Fields:
         if LATEST <= seconds < LATEST * 1000:
             self.note(name, value, Rule.TIME_IN_SECONDS, Action.REPAIRED)
             seconds /= 1000
-        if seconds < EARLIEST:
-            self._unknown(name, value, Rule.TIME_SENTINEL)
-            return None
-        if seconds >= LATEST:
-            self._unknown(name, value, Rule.TIME_READABLE)
+        if not EARLIEST <= seconds < LATEST:
+            self.note(name, value, _out_of_time(seconds), Action.UNKNOWN)
             return None
         return milliseconds(datetime.fromtimestamp(seconds, UTC))
 
@@ -238,6 +231,10 @@ class Fields:
             return None
         # The first of the list: the dictionary was filled from its end.
         return list(by_language.values())[-1]
+
+
+def _out_of_time(seconds: float) -> Rule:
+    return Rule.TIME_SENTINEL if seconds < EARLIEST else Rule.TIME_READABLE
 
 
 def _float(value: object) -> float | None:

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     spark: str = Field("local[2]", description="Spark master: local[N].")
     host: str = Field("127.0.0.1", description="Address that the server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the server listens on; 0 takes a free one.")
+    connections: int = Field(2000, ge=1, description="How many WebSockets may be open at once.")
+    connections_per_address: int = Field(
+        100, ge=1, description="How many WebSockets may be open at once from one address (behind a proxy: from it)."
+    )
     min_poll_seconds: float = Field(60, gt=0, description="Never poll a feed more often than this, whatever its ttl.")
     timeout_seconds: float = Field(10, gt=0, description="How long one fetch may take in all.")
     max_body_bytes: int = Field(64 * 1024 * 1024, gt=0, description="A feed document larger than this is refused.")
@@ -73,6 +77,9 @@ class Settings(BaseSettings):
     @field_validator("feeds")
     @classmethod
     def _http_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            msg = "name at least one feed"
+            raise ValueError(msg)
         for url in value:
             if not url.startswith(("http://", "https://")):
                 msg = f"{url!r} is not an http(s) URL"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,8 @@ _SQL = {
     # The call site of each expression is looked up for error messages, at a cost on every micro-batch's plan.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # A day of the lake is some dozens of files: listed here at once, not by a job with a task for each.
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
 
 _STREAMING = {
@@ -47,6 +51,8 @@ _STREAMING = {
 }
 
 _PROCESS = {
+    # Over TCP a Python worker's first answer waits for a delayed ACK: 40-50 ms of every micro-batch.
+    "spark.python.unix.domain.socket.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Without a UI nobody looks at finished jobs, yet Spark keeps 1,000 of each in memory.
@@ -103,6 +109,21 @@ def session(settings: Settings, app_name: str) -> SparkSession:
     for name, value in {**_SQL, **_STREAMING, **_PROCESS, **_LOCAL, **jvm, **archive_settings}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def end(spark: SparkSession, seconds: float = 2.0) -> None:
+    """End the session and its JVM; what still runs after so many seconds is ended by force."""
+    process = spark.sparkContext._gateway.proc  # type: ignore[union-attr]  # noqa: SLF001  # stop() forgets it
+    stopping = threading.Thread(target=spark.stop, name="spark-stop", daemon=True)
+    stopping.start()
+    stopping.join(seconds)
+    # PySpark leaves the JVM running until this process ends.
+    process.terminate()
+    try:
+        process.wait(seconds / 2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def in_background(spark: SparkSession) -> None:

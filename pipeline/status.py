@@ -66,7 +66,9 @@ class Status(msgspec.Struct, frozen=True):
 
 
 async def read_status(settings: Settings, now: datetime) -> Status:
-    """Reads log and store; makes neither polls nor figures. Raises LogError, StoreError."""
+    """Reads log and store, and makes neither where there is none. Raises LogError, StoreError."""
+    if _is_untouched(settings):
+        return Status(str(settings.data), 0, (), (), _sizes(settings))
     async with open_log(settings.log) as log, open_store(settings.store) as store:
         await log.create(list(Topic))
         await store.create(tables.TABLES)
@@ -79,6 +81,11 @@ async def read_status(settings: Settings, now: datetime) -> Status:
             systems=tuple([await _system(store, row, now) for row in systems]),
             sizes=_sizes(settings),
         )
+
+
+def _is_untouched(settings: Settings) -> bool:
+    urls = (settings.log, settings.store)
+    return all(url.startswith("sqlite:") and not _file(url).exists() for url in urls)
 
 
 def _behind(consumed: Offsets, end: Offsets) -> int | None:

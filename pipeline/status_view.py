@@ -34,7 +34,7 @@ def _overview(status: Status) -> Table:
 def _progress(job: JobReport) -> str:
     if job.behind is None:
         return "has not run yet"
-    return "up to date" if job.behind == 0 else f"{job.behind:,} records behind"
+    return "up to date" if job.behind == 0 else f"{job.behind:,} behind"
 
 
 def _system(system: SystemReport) -> Table:

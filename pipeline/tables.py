@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.metrics import STATION_METRICS, Metric
+from pipeline.metrics import NETWORK_METRICS, STATION_METRICS, Metric
 
 ColumnType = Literal["text", "long", "double", "boolean", "timestamp", "date"]
 
@@ -241,23 +241,11 @@ NETWORK_DAY = Table(
         "system_id": "text",
         "date": "date",
         "polls": "long",
-        "bikes_mean": "double",
-        "bikes_min": "long",
-        "bikes_max": "long",
-        "docks_mean": "double",
-        "docks_min": "long",
-        "docks_max": "long",
-        "stations_empty_mean": "double",
-        "stations_full_mean": "double",
-        "stations_closed_mean": "double",
-        "empty_share": "double",
-        "full_share": "double",
-        "observed_seconds": "double",
-        "coverage": "double",
-        "hold_seconds": "double",
+        **_metric_columns(NETWORK_METRICS),
     },
     partition=("system_id",),
     clustering=("date",),
+    units={metric.name: metric.unit for metric in NETWORK_METRICS},
 )
 
 STATION_CAPACITY = Table(

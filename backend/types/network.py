@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 from operator import attrgetter, itemgetter
+from typing import Any
 
 import strawberry
 
 from pipeline import model
+from pipeline.metrics import NETWORK_METRICS
 from pipeline.ports import Row
 
 
@@ -50,32 +52,32 @@ class NetworkStatus:
         return cls(**dict(zip(_FIELDS, _of_row(row), strict=True)))
 
 
-@strawberry.type(description="The network over one local day: means over the time in which it was observed.")
+_METRICS = {metric.name: metric for metric in NETWORK_METRICS}
+
+
+def _metric(name: str) -> Any:
+    metric = _METRICS[name]
+    return strawberry.field(description=f"{metric.description} Unit: {metric.unit}.")
+
+
+@strawberry.type(description="The network's figures over one local day; counts are sums over its stations.")
 class NetworkDay:
     date: datetime.date = strawberry.field(description="The local day.")
     polls: int = strawberry.field(description="Polls that observed the network.")
-    bikes_mean: float | None = strawberry.field(description="Bikes available in the network, mean over observed time.")
-    bikes_min: int | None = strawberry.field(description="Fewest bikes available at once.")
-    bikes_max: int | None = strawberry.field(description="Most bikes available at once.")
-    docks_mean: float | None = strawberry.field(description="Docks available in the network, mean over observed time.")
-    docks_min: int | None = strawberry.field(description="Fewest docks available at once.")
-    docks_max: int | None = strawberry.field(description="Most docks available at once.")
-    stations_empty_mean: float | None = strawberry.field(description="Stations empty, mean over observed time.")
-    stations_full_mean: float | None = strawberry.field(description="Stations full, mean over observed time.")
-    stations_closed_mean: float | None = strawberry.field(
-        description="Stations closed or out of service, mean over observed time."
-    )
-    empty_share: float | None = strawberry.field(
-        description="Empty station time as a share of observed station time, 0 to 1."
-    )
-    full_share: float | None = strawberry.field(
-        description="Full station time as a share of observed station time, 0 to 1."
-    )
-    observed_seconds: float = strawberry.field(description="Time in which the network was observed, in seconds.")
-    coverage: float = strawberry.field(description="Observed time as a share of the day, 0 to 1.")
-    hold_seconds: float | None = strawberry.field(
-        description="How long after its poll an observation was trusted, in seconds (the longest)."
-    )
+    bikes_mean: float | None = _metric("bikes_mean")
+    bikes_min: int | None = _metric("bikes_min")
+    bikes_max: int | None = _metric("bikes_max")
+    docks_mean: float | None = _metric("docks_mean")
+    docks_min: int | None = _metric("docks_min")
+    docks_max: int | None = _metric("docks_max")
+    stations_empty_mean: float | None = _metric("stations_empty_mean")
+    stations_full_mean: float | None = _metric("stations_full_mean")
+    stations_closed_mean: float | None = _metric("stations_closed_mean")
+    empty_share: float | None = _metric("empty_share")
+    full_share: float | None = _metric("full_share")
+    observed_seconds: float = _metric("observed_seconds")
+    coverage: float = _metric("coverage")
+    hold_seconds: float | None = _metric("hold_seconds")
 
     @classmethod
     def of_row(cls, row: Row) -> NetworkDay:

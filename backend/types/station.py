@@ -107,7 +107,7 @@ class StationRank:
     rank: int = strawberry.field(description="1 for the greatest value; equal values are in order of station id.")
     station: Station = strawberry.field(description="The station.")
     value: float = strawberry.field(description="The metric over the days.")
-    coverage: float = strawberry.field(description="Observed time as a share of the days computed, 0 to 1.")
+    coverage: float = strawberry.field(description="Observed time as a share of the whole range of days, 0 to 1.")
     observed_seconds: float = strawberry.field(description="Time in which the station's state was known, in seconds.")
 
     @classmethod

@@ -1,0 +1,238 @@
+/** The page: its parts, put together. */
+
+import { createClient } from "/static/vendor/graphql-ws/dist/client.js";
+import { createApi } from "./api.js";
+import { Background } from "./background.js";
+import { Connection } from "./connection.js";
+import { fill, make, write } from "./dom.js";
+import { createFormat } from "./format.js";
+import { drawLegend } from "./legend.js";
+import { Live } from "./live.js";
+import { Markers } from "./markers.js";
+import { drawNear, locate } from "./near.js";
+import { Panel } from "./panel.js";
+import { SYSTEMS } from "./queries.js";
+import { readRoute, systemAddress, writeRoute } from "./route.js";
+import { Search } from "./search.js";
+import { Stations } from "./stations.js";
+import { Tables } from "./tables.js";
+import { Totals } from "./totals.js";
+import { choose, createWords } from "./words.js";
+
+const DAY = 86_400_000;
+const { map, tiles, settings } = window.bikewire;
+const at = (id) => document.getElementById(id);
+const stations = new Stations();
+
+/** What the parts share. */
+const context = {
+  stations,
+  ask: createApi(settings.graphql),
+  systemId: null,
+  say: null,
+  format: null,
+  link: "connecting",
+  isServed: true,
+  get situation() {
+    const { isKnown, isStale, polledAt } = stations;
+    return { link: this.link, isServed: this.isServed, isKnown, isStale, polledAt };
+  },
+  /** The instant that charts and days end at: now, or the newest poll where that is more than a day ago. */
+  reference() {
+    const isPast = stations.polledAt !== null && Date.now() - stations.polledAt > DAY;
+    return { isPast, end: isPast ? stations.polledAt : Date.now() };
+  },
+};
+
+let system = null;
+let notice = null;
+let place = null;
+let live = null;
+let opener = null;
+speak(localStorage.getItem("language") ?? choose(navigator.languages));
+
+const go = (route) => (location.hash = writeRoute(route));
+const markers = new Markers(window.L, map, context, (id) => go({ view: "station", id }));
+const background = new Background(window.L, map, tiles, (key) => ((notice = key), drawNotice()));
+const connection = new Connection(at("connection"), context);
+const totals = new Totals(at("totals"), context);
+const panel = new Panel(at("panel"), context);
+const tables = new Tables(at("tables"), context);
+const search = new Search(at("search"), at("found"), context, (id) => go({ view: "station", id }));
+
+function speak(language) {
+  context.say = createWords(language);
+  context.format = createFormat(language, system?.timeZone);
+  document.documentElement.lang = language;
+}
+
+function drawNotice() {
+  at("notice").hidden = !notice;
+  write(at("notice"), notice ? context.say(notice) : "");
+}
+
+function drawFrame() {
+  const { say } = context;
+  const isTables = readRoute(location.hash).view === "tables";
+  const link = (view, key, isCurrent) => make("a", { href: writeRoute({ view, id: "stations" }), "aria-current": isCurrent ? "page" : null }, say(key)); // prettier-ignore
+  fill(at("views"), link("map", "map", !isTables), link("tables", "tables", isTables));
+  at("views").setAttribute("aria-label", say("views"));
+  write(at("language"), say("language"));
+  at("language").title = say("languageName");
+  at("near").setAttribute("aria-label", say("near"));
+  at("near").title = say("near");
+  at("system").setAttribute("aria-label", say("system"));
+  at("city").setAttribute("aria-label", say("map"));
+  drawLegend(at("legend"), context);
+  drawNotice();
+}
+
+/** Everything again, in the language that is spoken now. */
+function drawAll() {
+  drawFrame();
+  for (const part of [markers, connection, totals, search, tables]) part.draw();
+  showPanel(readRoute(location.hash));
+}
+
+/** Show what the address says. */
+function follow() {
+  const route = readRoute(location.hash);
+  const isTables = route.view === "tables";
+  at("city").hidden = isTables;
+  drawFrame();
+  if (isTables) tables.show(route.id);
+  else tables.close();
+  if (!isTables) map.invalidateSize({ animate: false });
+  showPanel(route);
+}
+
+function showPanel({ view, id }) {
+  const wasHidden = at("panel").hidden;
+  at("panel").hidden = true;
+  panel.close();
+  markers.select(view === "station" ? id : null);
+  if (view === "station") panel.show(id);
+  if (view === "near" && place) drawNear(at("panel"), place, context);
+  document.body.classList.toggle("with-panel", !at("panel").hidden);
+  moveFocus(wasHidden);
+  if (view === "station") reveal(id);
+}
+
+/** Into the panel when it opens, and back when it closes. */
+function moveFocus(wasHidden) {
+  const isHidden = at("panel").hidden;
+  if (wasHidden && !isHidden) {
+    opener = document.activeElement;
+    at("panel").focus({ preventScroll: true });
+  } else if (!wasHidden && isHidden && opener?.isConnected) opener.focus({ preventScroll: true });
+}
+
+/** Bring the station into the part of the map that the panel leaves free. */
+function reveal(id) {
+  const station = stations.get(id);
+  const isPhone = matchMedia("(max-width: 700px)").matches;
+  const { x, y } = map.getSize();
+  const paddingBottomRight = isPhone ? [30, 0.64 * y + 24] : [Math.min(x / 2, 460), 40];
+  if (station) map.panInside([station.lat, station.lon], { paddingTopLeft: [40, 40], paddingBottomRight });
+}
+
+async function goNear() {
+  try {
+    place = await locate();
+    if (readRoute(location.hash).view === "near") follow();
+    else go({ view: "near", id: "" });
+  } catch {
+    notice = "nearDenied";
+    drawNotice();
+  }
+}
+
+function onStations(update) {
+  stations.apply(update);
+  background.look(stations.all());
+  const route = readRoute(location.hash);
+  if (route.view === "station" && at("panel").hidden) showPanel(route);
+  else panel.update(update.stations.map(({ id }) => id));
+  drawSituation();
+  tables.refresh();
+}
+
+/** How the link is, how old the numbers are, and whether the totals still hold. */
+function drawSituation() {
+  connection.draw();
+  totals.draw();
+}
+
+function onNetwork(network) {
+  stations.seen(network.polledAt);
+  totals.update(network);
+}
+
+/** @param {{id: string, name: string, timeZone: string}[]} systems */
+function openSystem(systems) {
+  const wanted = new URLSearchParams(location.search).get("system") ?? settings.system;
+  system = systems.find(({ id }) => id === wanted) ?? systems[0];
+  context.systemId = system.id;
+  context.format = createFormat(document.documentElement.lang, system.timeZone);
+  write(at("system-name"), system.name);
+  document.title = `${system.name} – Bikewire`;
+  drawPicker(systems);
+  follow();
+}
+
+function drawPicker(systems) {
+  const options = systems.map(({ id, name }) => make("option", { value: id, selected: id === system.id }, name));
+  fill(at("system"), ...options);
+  at("system").hidden = systems.length < 2;
+  at("system-name").hidden = systems.length > 1;
+}
+
+function startLive() {
+  const url = new URL(settings.graphql, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const onLink = (link) => ((context.link = link), drawSituation());
+  live = new Live({ createClient, url: url.href, systemId: system.id, onLink, onStations, onNetwork });
+  live.start();
+}
+
+/** Ask which systems there are, again and again until there is one. */
+async function start() {
+  try {
+    const { systems } = await context.ask(SYSTEMS);
+    context.isServed = true;
+    if (systems.length) return openSystem(systems), startLive();
+    notice = "noSystem";
+  } catch {
+    context.isServed = false;
+  }
+  drawNotice();
+  connection.draw();
+  setTimeout(start, 2000);
+}
+
+function listen() {
+  addEventListener("hashchange", follow);
+  addEventListener("online", () => live?.wake());
+  addEventListener("offline", () => live?.lose());
+  document.addEventListener("visibilitychange", () => document.hidden || live?.wake());
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && go({ view: "map", id: null }));
+  at("panel").addEventListener("click", ({ target }) => target.closest("[data-close]") && go({ view: "map", id: null }));
+  at("near").addEventListener("click", goNear);
+  at("system").addEventListener("change", ({ target }) => location.assign(systemAddress(target.value)));
+  at("language").addEventListener("click", switchLanguage);
+  stations.onChange((change) => markers.update(change));
+  setInterval(() => (drawSituation(), panel.tick()), 1000);
+}
+
+function switchLanguage() {
+  const language = document.documentElement.lang === "en" ? "fr" : "en";
+  localStorage.setItem("language", language);
+  speak(language);
+  drawAll();
+}
+
+at("legend").open = matchMedia("(min-width: 701px)").matches;
+drawFrame();
+connection.draw();
+listen();
+start();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Self
@@ -22,8 +22,9 @@ class CommitWatch:
     Take ``changed`` before reading the file, and `wait` for it when there was nothing new: no commit is missed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, failed: Callable[[Exception], Exception]) -> None:
         self._path = path
+        self._failed = failed
         self._watchers = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -44,10 +45,11 @@ class CommitWatch:
                 await self._end()
 
     async def wait(self, changed: asyncio.Event) -> None:
-        """Wait for the first commit after ``changed`` was taken; raises sqlite3.Error when the file can't be read."""
-        await changed.wait()
+        """Wait for the first commit after ``changed`` was taken; raises what `failed` makes of an SQLite error."""
+        if self._failure is None:
+            await changed.wait()
         if self._failure:
-            raise self._failure
+            raise self._failed(self._failure) from self._failure
 
     def _start(self) -> None:
         self._stop, self._failure = threading.Event(), None
@@ -62,22 +64,25 @@ class CommitWatch:
             await asyncio.to_thread(thread.join)
 
     def _run(self, loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
-        failure: sqlite3.Error | None = None
+        try:
+            failure = self._look(loop, stop)
+            loop.call_soon_threadsafe(self._notify, failure)
+        except RuntimeError:
+            return  # the loop is closed, and nobody waits any more
+
+    def _look(self, loop: asyncio.AbstractEventLoop, stop: threading.Event) -> sqlite3.Error | None:
+        """Notify of every change until told to stop, or until the file can't be read."""
+        # The first version counts as a change: readers may have read before this thread came up.
+        version = -1
         try:
             with closing(connect(self._path)) as connection:
-                # The first version counts as a change: readers may have read before this thread came up.
-                version = -1
                 while not stop.wait(POLL_SECONDS):
-                    now = connection.execute("PRAGMA data_version").fetchone()[0]
-                    if now != version:
-                        version = now
+                    previous, version = version, connection.execute("PRAGMA data_version").fetchone()[0]
+                    if version != previous:
                         loop.call_soon_threadsafe(self._notify, None)
         except sqlite3.Error as error:
-            failure = error
-        except RuntimeError:
-            return  # the loop is closed, and with it everyone who watched
-        if failure:
-            loop.call_soon_threadsafe(self._notify, failure)
+            return error
+        return None
 
     def _notify(self, failure: sqlite3.Error | None) -> None:
         self._failure = failure

@@ -9,12 +9,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.adapters import sqlite_records
 from pipeline.adapters.commit_watch import CommitWatch
 from pipeline.adapters.sqlite import Threads, connect, from_micros, is_full, make, sentence, to_micros, transaction
-from pipeline.adapters.sqlite_records import Range
+from pipeline.adapters.sqlite_records import Range, StoredRow
 from pipeline.ports import Log, LogBatch, LogError, LogFull, LogRecord, Offsets, StoredRecord, TopicPartition
 
 if TYPE_CHECKING:
@@ -25,6 +25,17 @@ BATCH_RECORDS = 5_000
 
 RETIRE_PUBLISHES = 50
 """How many publishes one transaction of `retire` deletes, so that publishers get their turn in between."""
+
+
+class Wanted(NamedTuple):
+    """What a reader asks for, by topic id."""
+
+    names: Mapping[int, str]
+    ranges: Mapping[int, Range]
+
+    def offsets(self, position: int) -> Offsets:
+        """The offsets to go on from when everything before ``position`` has been read."""
+        return {TopicPartition(name, 0): max(position, self.ranges[topic].start) for topic, name in self.names.items()}
 
 
 class SqliteLog(Log):
@@ -38,7 +49,7 @@ class SqliteLog(Log):
         self._path = Path(path)
         self._writer = Threads(self._path, 1, "FULL", self._failed)
         self._reader = Threads(self._path, 1, "NORMAL", self._failed)
-        self._watch = CommitWatch(self._path)
+        self._watch = CommitWatch(self._path, self._failed)
 
     async def create(self, topics: Sequence[str]) -> None:
         def build() -> None:
@@ -54,21 +65,21 @@ class SqliteLog(Log):
     async def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
         reader = Threads(self._path, 1, "NORMAL", self._failed)
         try:
-            starts = await reader.run(_starts, topics, offsets)
-            async with self._watch.watching() as watch, aclosing(_follow(reader, watch, starts)) as batches:
+            wanted = await reader.run(_wanted, topics, offsets, _endless(topics))
+            async with self._watch.watching() as watch, aclosing(_follow(reader, watch, wanted)) as batches:
                 async for batch in batches:
                     yield batch
         finally:
             await reader.close()
 
     async def end_offsets(self, topics: Sequence[str]) -> Offsets:
-        return _same_for_all(topics, await self._reader.run(sqlite_records.end_offset))
+        return _offsets(await self._reader.run(sqlite_records.end_offsets, topics))
 
     async def offsets_at(self, topics: Sequence[str], instant: datetime) -> Offsets:
-        return _same_for_all(topics, await self._reader.run(sqlite_records.offset_at, to_micros(instant)))
+        return _offsets(await self._reader.run(sqlite_records.offsets_at, topics, to_micros(instant)))
 
     def stream(self, spark: SparkSession, topics: Sequence[str], offsets: Offsets) -> DataFrame:
-        ranges = self._ranges(topics, offsets, dict.fromkeys(_partitions(topics), sys.maxsize))
+        ranges = self._ranges(topics, offsets, _endless(topics))
         return spark.readStream.format(_source(spark)).options(**self._options(spark, ranges)).load()
 
     def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
@@ -76,16 +87,17 @@ class SqliteLog(Log):
         return spark.read.format(_source(spark)).options(**self._options(spark, ranges)).load()
 
     def _ranges(self, topics: Sequence[str], start: Offsets, end: Offsets) -> dict[str, Range]:
-        """Raises LogError, so that it is not Spark that finds out."""
+        """Raises LogError here, rather than let Spark fail later."""
+        missing = [partition.topic for partition in _partitions(topics) if partition not in end]
+        if missing:
+            msg = f"{self._path}: no end was given for the records of {', '.join(missing)}."
+            raise LogError(msg)
         try:
             with closing(connect(self._path)) as connection:
-                _starts(connection, topics, start)
+                wanted = _wanted(connection, topics, start, end)
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        return {
-            topic: Range(start.get(partition, 0), end[partition])
-            for topic, partition in zip(topics, _partitions(topics), strict=True)
-        }
+        return {wanted.names[topic]: bounds for topic, bounds in wanted.ranges.items()}
 
     def _options(self, spark: SparkSession, ranges: Mapping[str, Range]) -> dict[str, str]:
         tasks = spark.sparkContext.defaultParallelism
@@ -121,8 +133,12 @@ def _partitions(topics: Sequence[str]) -> list[TopicPartition]:
     return [TopicPartition(topic, 0) for topic in topics]
 
 
-def _same_for_all(topics: Sequence[str], offset: int) -> Offsets:
-    return dict.fromkeys(_partitions(topics), offset)
+def _offsets(by_topic: Mapping[str, int]) -> Offsets:
+    return {TopicPartition(topic, 0): offset for topic, offset in by_topic.items()}
+
+
+def _endless(topics: Sequence[str]) -> Offsets:
+    return dict.fromkeys(_partitions(topics), sys.maxsize)
 
 
 def _publish(connection: sqlite3.Connection, records: Sequence[LogRecord]) -> None:
@@ -137,43 +153,34 @@ def _retire(connection: sqlite3.Connection, before: int, consumed: Offsets) -> t
         return sqlite_records.retire(connection, before, by_id, RETIRE_PUBLISHES)
 
 
-def _starts(connection: sqlite3.Connection, topics: Sequence[str], offsets: Offsets) -> Mapping[str, tuple[int, int]]:
+def _wanted(connection: sqlite3.Connection, topics: Sequence[str], start: Offsets, end: Offsets) -> Wanted:
     ids = sqlite_records.topic_ids(connection, topics)
-    sqlite_records.check_offsets(connection, offsets)
-    return {topic: (ids[topic], offsets.get(TopicPartition(topic, 0), 0)) for topic in topics}
+    sqlite_records.check_offsets(connection, start)
+    bounds = {partition.topic: Range(start.get(partition, 0), end[partition]) for partition in _partitions(topics)}
+    return Wanted({ids[topic]: topic for topic in topics}, {ids[topic]: bounds[topic] for topic in topics})
 
 
-async def _follow(
-    reader: Threads, watch: CommitWatch, starts: Mapping[str, tuple[int, int]]
-) -> AsyncGenerator[LogBatch, None]:
-    position = min((start for _, start in starts.values()), default=0)
+async def _follow(reader: Threads, watch: CommitWatch, wanted: Wanted) -> AsyncGenerator[LogBatch, None]:
+    position = 0
     while True:
         # Taken before the read: a commit during the read is then seen by the wait.
         changed = watch.changed
-        records, position = await reader.run(_next, starts, position)
+        records, position = await reader.run(_next, wanted, position)
         if records:
-            yield LogBatch(
-                records, {TopicPartition(topic, 0): max(position, start) for topic, (_, start) in starts.items()}
-            )
+            yield LogBatch(records, wanted.offsets(position))
         else:
             await watch.wait(changed)
 
 
-def _next(
-    connection: sqlite3.Connection, starts: Mapping[str, tuple[int, int]], position: int
-) -> tuple[list[StoredRecord], int]:
+def _next(connection: sqlite3.Connection, wanted: Wanted, position: int) -> tuple[list[StoredRecord], int]:
     """The next batch and the position after it; without records, how far there are none."""
     end = sqlite_records.end_offset(connection)
-    ids = [topic for topic, _ in starts.values()]
-    step = next(sqlite_records.plan(connection, ids, Range(position, end), BATCH_RECORDS), None)
-    if step is None:
-        return [], end
-    ranges = {topic: Range(start, step.end) for topic, start in starts.values()}
-    names = {topic: name for name, (topic, _) in starts.items()}
-    records = [
-        StoredRecord(names[topic], 0, offset, key, value, from_micros(appended_at))
-        for offset, topic, key, value, appended_at in sqlite_records.rows(
-            connection, ranges, Range(step.start, step.end)
-        )
-    ]
-    return records, step.end
+    for step in sqlite_records.plan(connection, wanted.ranges, Range(position, end), BATCH_RECORDS):
+        rows = sqlite_records.rows(connection, wanted.ranges, Range(step.start, step.end))
+        return [_stored(row, wanted) for row in rows], step.end
+    return [], end
+
+
+def _stored(row: StoredRow, wanted: Wanted) -> StoredRecord:
+    offset, topic, key, value, appended_at = row
+    return StoredRecord(wanted.names[topic], 0, offset, key, value, from_micros(appended_at))

@@ -15,17 +15,19 @@ APPLICATION_ID = 0x42574C47  # "BWLG"
 LOG_VERSION = 1
 
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS topic (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    # next: the offset after the topic's last record, also when that was retired.
+    "CREATE TABLE IF NOT EXISTS topic ("
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, next INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS record ("
     " offset INTEGER PRIMARY KEY, topic INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
     " appended_at INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS publish ("
     " last INTEGER PRIMARY KEY, first INTEGER NOT NULL, appended_at INTEGER NOT NULL)",
     "CREATE INDEX IF NOT EXISTS publish_appended_at ON publish (appended_at)",
-    # How many records of which topic a publish holds: steps are planned without touching a record.
+    # How many records of which topic a publish holds, and from where to where: steps are planned by it.
     "CREATE TABLE IF NOT EXISTS content ("
-    " publish INTEGER NOT NULL, topic INTEGER NOT NULL, records INTEGER NOT NULL,"
-    " PRIMARY KEY (publish, topic)) WITHOUT ROWID",
+    " publish INTEGER NOT NULL, topic INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " records INTEGER NOT NULL, PRIMARY KEY (publish, topic)) WITHOUT ROWID",
     # Kept apart from the records, so that offsets are never used twice when all records are retired.
     "CREATE TABLE IF NOT EXISTS sequence (next INTEGER NOT NULL, appended_at INTEGER NOT NULL)",
     "INSERT INTO sequence SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM sequence)",
@@ -43,7 +45,7 @@ class Range(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A range that ends where a publish ends, and how many wanted records it holds."""
+    """A range of offsets that ends where a publish ends, and how many wanted records it holds."""
 
     start: int
     end: int
@@ -107,7 +109,13 @@ def append(connection: sqlite3.Connection, records: Sequence[LogRecord], now: in
     end = first + len(records)
     connection.execute("INSERT INTO publish VALUES (?, ?, ?)", (end - 1, first, appended_at))
     connection.execute(
-        "INSERT INTO content SELECT ?, topic, count(*) FROM record WHERE offset >= ? GROUP BY topic", (end - 1, first)
+        "INSERT INTO content SELECT ?, topic, min(offset), max(offset), count(*) FROM record WHERE offset >= ?"
+        " GROUP BY topic",
+        (end - 1, first),
+    )
+    connection.execute(
+        "UPDATE topic SET next = content.last + 1 FROM content WHERE content.publish = ? AND content.topic = topic.id",
+        (end - 1,),
     )
     connection.execute("UPDATE sequence SET next = ?, appended_at = ?", (end, appended_at))
 
@@ -129,32 +137,43 @@ def check_offsets(connection: sqlite3.Connection, offsets: Mapping[TopicPartitio
             raise LogError(msg)
 
 
-def offset_at(connection: sqlite3.Connection, instant: int) -> int:
-    """The first offset of the first publish appended at or after the instant, else the end."""
+def end_offsets(connection: sqlite3.Connection, topics: Sequence[str]) -> dict[str, int]:
+    """Of each topic the offset after its last record."""
+    topic_ids(connection, topics)
+    return {topic: next_ for topic, next_ in connection.execute("SELECT name, next FROM topic") if topic in topics}
+
+
+def offsets_at(connection: sqlite3.Connection, topics: Sequence[str], instant: int) -> dict[str, int]:
+    """Of each topic where its first publish at or after the instant begins, else its end."""
+    # The ends come first: what is published in between then counts as not yet there.
+    ends = end_offsets(connection, topics)
     found = connection.execute(
         "SELECT first FROM publish WHERE appended_at >= ? ORDER BY appended_at, last LIMIT 1", (instant,)
     ).fetchone()
-    return int(found[0]) if found else end_offset(connection)
+    return {topic: min(end, found[0]) if found else end for topic, end in ends.items()}
 
 
-def plan(connection: sqlite3.Connection, ids: Sequence[int], wanted: Range, records: int) -> Iterator[Step]:
-    """The range in steps of about so many wanted records each; whole publishes, at least one in each.
+def plan(connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range, records: int) -> Iterator[Step]:
+    """The records of each topic id in its range, all of them within ``within``, in steps of about so many records.
 
-    A publish that the range's own edge cuts is cut there. What holds no wanted record is in no step.
+    A step holds whole publishes and at least one; only where a range begins or ends can it hold part of one.
     """
-    marks = ", ".join("?" * len(ids))
+    wanted = " OR ".join("(topic = ? AND first < ? AND last >= ?)" for _ in ranges)
+    parameters = [value for topic, (start, end) in ranges.items() for value in (topic, end, start)]
     publishes = connection.execute(
-        f"SELECT publish, sum(records) FROM content WHERE publish >= ? AND publish <= ? AND topic IN ({marks})"
-        " GROUP BY publish ORDER BY publish",
-        (wanted.start, _last_publish(connection, wanted.end), *ids),
+        "SELECT publish, min(first), sum(records) FROM content"
+        f" WHERE publish >= ? AND publish <= ? AND ({wanted}) GROUP BY publish ORDER BY publish",
+        (within.start, _last_publish(connection, within.end), *parameters),
     )
-    step = Step(wanted.start, wanted.start, 0)
-    for last, count in publishes:
-        if step.records and step.records + count > records:
+    step: Step | None = None
+    for last, first, count in publishes:
+        if step and step.records + count > records:
             yield step
-            step = Step(step.end, step.end, 0)
-        step = Step(step.start, min(last + 1, wanted.end), step.records + count)
-    if step.records:
+            step = None
+        # Starting where there is something wanted spares reading what lies before.
+        start, before = (step.start, step.records) if step else (max(first, within.start), 0)
+        step = Step(start, min(last + 1, within.end), before + count)
+    if step:
         yield step
 
 
@@ -184,8 +203,8 @@ def retire(connection: sqlite3.Connection, before: int, consumed: Mapping[int, i
     consumed_offset = f"CASE topic {whens} ELSE 0 END" if consumed else "0"
     parameters = [value for pair in consumed.items() for value in pair]
     found = connection.execute(
-        "SELECT first, last FROM publish WHERE appended_at < ? AND NOT EXISTS"
-        f" (SELECT * FROM content WHERE publish = last AND {consumed_offset} <= last) ORDER BY last LIMIT ?",
+        "SELECT first, last FROM publish WHERE appended_at < ? AND NOT EXISTS (SELECT * FROM content"
+        f" WHERE publish = publish.last AND {consumed_offset} <= content.last) ORDER BY last LIMIT ?",
         (before, *parameters, publishes),
     ).fetchall()
     connection.executemany("DELETE FROM record WHERE offset BETWEEN ? AND ?", found)

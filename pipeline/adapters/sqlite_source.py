@@ -65,25 +65,25 @@ class LogReader:
         self._tasks = int(options["tasks"])
         self._ranges = {topic: Range(*bounds) for topic, bounds in json.loads(options["ranges"]).items()}
 
-    def _slices(self, start: int, end: int) -> list[Slice]:
+    def _slices(self, within: Range) -> list[Slice]:
         with closing(connect(self._path)) as connection:
-            steps = list(self._steps(connection, Range(start, end), SLICE_RECORDS))
+            steps = list(sqlite_records.plan(connection, self._wanted(connection), within, SLICE_RECORDS))
         # One slice for each task that runs at once, and one only where that is enough. There must be one.
         slices = [Slice(Range(part[0].start, part[-1].end)) for part in _split(steps, self._tasks)]
-        return slices or [Slice(Range(start, start))]
+        return slices or [Slice(Range(within.start, within.start))]
 
-    def _steps(self, connection: sqlite3.Connection, within: Range, records: int) -> Iterator[Step]:
+    def _wanted(self, connection: sqlite3.Connection) -> dict[int, Range]:
         ids = sqlite_records.topic_ids(connection, list(self._ranges))
-        return sqlite_records.plan(connection, list(ids.values()), within, records)
+        return {ids[topic]: bounds for topic, bounds in self._ranges.items()}
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The slice's records in log order."""
         assert isinstance(partition, Slice)
         with closing(connect(self._path)) as connection:
-            ids = sqlite_records.topic_ids(connection, list(self._ranges))
-            names = {number: topic for topic, number in ids.items()}
-            wanted = {ids[topic]: bounds for topic, bounds in self._ranges.items()}
-            cursor = sqlite_records.rows(connection, wanted, partition.within)
+            names = {
+                number: topic for topic, number in sqlite_records.topic_ids(connection, list(self._ranges)).items()
+            }
+            cursor = sqlite_records.rows(connection, self._wanted(connection), partition.within)
             while rows := cursor.fetchmany(_ARROW_RECORDS):
                 yield _arrow(rows, names)
 
@@ -94,7 +94,7 @@ class FrameReader(LogReader, DataSourceReader):
     def partitions(self) -> Sequence[InputPartition]:
         start = min(bounds.start for bounds in self._ranges.values())
         end = max(bounds.end for bounds in self._ranges.values())
-        return self._slices(start, end)
+        return self._slices(Range(start, end))
 
 
 class StreamReader(LogReader, DataSourceStreamReader, SupportsTriggerAvailableNow):
@@ -117,14 +117,15 @@ class StreamReader(LogReader, DataSourceStreamReader, SupportsTriggerAvailableNo
         records = limit.max_rows if isinstance(limit, ReadMaxRows) else STEP_RECORDS
         with closing(connect(self._path)) as connection:
             end = sqlite_records.end_offset(connection) if self._last is None else self._last
-            step = next(self._steps(connection, Range(start["offset"], end), records), None)
+            within = Range(start["offset"], end)
+            step = next(sqlite_records.plan(connection, self._wanted(connection), within, records), None)
         return {"offset": step.end} if step else start
 
     def reportLatestOffset(self) -> dict[str, int]:
         return {"offset": self._end()}
 
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[InputPartition]:
-        return self._slices(start["offset"], end["offset"])
+        return self._slices(Range(start["offset"], end["offset"]))
 
     def _end(self) -> int:
         with closing(connect(self._path)) as connection:

@@ -124,10 +124,15 @@ class Select(NamedTuple):
     upper: Value
     limit: int | None
     newest_first: bool
+    columns: tuple[str, ...]
 
 
 def select(table: Table, wanted: Select) -> tuple[str, tuple[Stored, ...]]:
     """The SQL and its parameters; raises StoreError when they do not fit the table."""
+    unknown = sorted(set(wanted.columns) - set(table.columns))
+    if unknown:
+        msg = f"Table {table.name} has no column {', '.join(unknown)}."
+        raise StoreError(msg)
     fixed = len(wanted.prefix)
     bounds = [(sign, value) for sign, value in ((">=", wanted.lower), ("<", wanted.upper)) if value is not None]
     if fixed + bool(bounds) > len(table.clustering):
@@ -139,7 +144,7 @@ def select(table: Table, wanted: Select) -> tuple[str, tuple[Stored, ...]]:
     for sign, value in bounds:
         where.append(f"{_name(table.clustering[fixed])} {sign} ?")
         values.append(encode(table, table.clustering[fixed], value))
-    sql = f"SELECT {_names(table.columns)} FROM {_name(table.name)} WHERE {' AND '.join(where)}"
+    sql = f"SELECT {_names(wanted.columns)} FROM {_name(table.name)} WHERE {' AND '.join(where)}"
     sql += _order(table, newest_first=wanted.newest_first)
     if wanted.limit is not None:
         sql += " LIMIT ?"
@@ -153,9 +158,8 @@ def _order(table: Table, *, newest_first: bool) -> str:
     return f" ORDER BY {order}" if order else ""
 
 
-def decode(table: Table, rows: Iterable[Sequence[Any]]) -> list[Row]:
-    """Rows of `select` as the port gives them."""
-    names = tuple(table.columns)
+def decode(table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
+    """Rows of `select`, with the columns ``names``, as the port gives them."""
     decoders = [(name, decoder) for name in names if (decoder := _KINDS[table.columns[name]].decode)]
     decoded: list[Row] = []
     for values in rows:

@@ -1,0 +1,85 @@
+/** The columns of each table: what is sorted by, and what is shown. */
+
+import { make } from "./dom.js";
+import { meter } from "./hours.js";
+import { mark } from "./legend.js";
+import { writeRoute } from "./route.js";
+import { signOf, stateOf, STATES } from "./states.js";
+
+const stationLink = ({ id, name }) => make("a", { href: writeRoute({ view: "station", id }) }, name);
+
+/** @returns {Object<string, () => import("./grid.js").Column[]>} by table */
+export function createColumns({ say, format }) {
+  const text = (key, value, show = value) => ({ key, label: say(key), value, show, isText: true });
+  const number = (key, value, show = format.integer) => ({ key, label: say(key), value, show: (row) => show(value(row)) });
+  const field = (key, show, name = key) => number(key, (row) => row[name], show);
+  const time = (key, value, show = format.moment) => ({ ...text(key, value), show: (row) => show(value(row)) });
+  const yes = (key, name) => text(key, (row) => say(row[name] ? "yes" : "no"));
+  const coverage = field("coverage", (share) => meter(share, format));
+  const range = { ...number("bikesRange", (row) => row.bikesMax), show: (row) => rangeText(row, format) };
+  const live = (name) => number(name, ({ status }) => (status?.state === "UNKNOWN" ? null : status?.[name]));
+
+  const stateCell = (station) => make("span", { class: "state" }, mark(stateOf(station), signOf(station)), say(stateOf(station)));
+  const place = (bike) => (bike.station ? stationLink(bike.station) : say("outside"));
+  const point = ({ lat, lon }) => (lat === null || lon === null ? format.integer(null) : `${lat.toFixed(5)}, ${lon.toFixed(5)}`);
+  const bike = (...more) => [
+    text("bike", (row) => row.id),
+    { ...text("station", (row) => row.station?.name ?? null), show: place },
+    ...more,
+    field("range", format.distance, "rangeMeters"),
+    field("charge", format.share),
+    time("polled", (row) => row.polledAt, format.clock),
+  ];
+
+  return {
+    stations: () => [
+      { ...text("station", (row) => row.name), show: stationLink },
+      { ...text("state", (row) => STATES.indexOf(stateOf(row))), show: stateCell },
+      ...["bikes", "docks", "bikesDisabled", "docksDisabled"].map(live),
+      number("capacityColumn", (row) => row.capacity),
+      number("observedColumn", (row) => row.observedCapacity),
+      time("reportedColumn", (row) => row.status?.lastReported ?? null),
+    ],
+    network: () => [
+      time("time", (row) => row.polledAt),
+      ...["bikes", "docks", "empty", "nearlyEmpty", "full", "nearlyFull", "closed", "unknown", "bikesDisabled"].map((name) => field(name)),
+      field("reporting", format.integer, "stationsReporting"),
+      field("outsideColumn", format.integer, "vehiclesOutsideStations"),
+    ],
+    days: () => [
+      time("date", (row) => row.date, format.day),
+      field("bikesMean", format.decimal),
+      range,
+      field("docksMean", format.decimal),
+      field("emptyShare", format.share),
+      field("fullShare", format.share),
+      coverage,
+    ],
+    figures: () => [
+      { ...text("station", (row) => row.station.name), show: (row) => stationLink(row.station) },
+      field("bikesMean", format.decimal),
+      range,
+      field("docksMean", format.decimal),
+      field("emptyShare", format.share),
+      field("fullShare", format.share),
+      number("closedShare", (row) => (row.observedSeconds ? row.closedSeconds / row.observedSeconds : null), format.share),
+      coverage,
+    ],
+    outside: () => bike({ ...text("position", (row) => row.lat), show: point }, yes("reserved", "isReserved"), yes("disabled", "isDisabled")),
+    reserved: () => bike(yes("disabled", "isDisabled")),
+    disabled: () => bike(yes("reserved", "isReserved")),
+    charge: () => bike(yes("reserved", "isReserved"), yes("disabled", "isDisabled")),
+    feeds: () => [
+      text("feed", (row) => row.feed),
+      text("state", (row) => say(row.state)),
+      time("polled", (row) => row.polledAt),
+      time("lastUpdated", (row) => row.lastUpdated),
+      number("latency", (row) => row.latencyMs, format.milliseconds),
+      number("size", (row) => row.bytes, format.bytes),
+      field("deviations"),
+      text("reason", (row) => row.reason, (row) => row.reason ?? format.integer(null)),
+    ],
+  };
+}
+
+const rangeText = ({ bikesMin, bikesMax }, format) => `${format.integer(bikesMin)}–${format.integer(bikesMax)}`;

@@ -1,0 +1,144 @@
+"""The lake: every record ever seen, typed, in Parquet files by topic, system, UTC date and hour of its poll.
+
+    LAKE/<topic>/system_id=<quoted id>/date=YYYY-MM-DD/hour=HH/<start>-<end>.parquet
+
+A file holds the records of one hour out of one range of the log, start and end being the range's offsets; they are
+sorted by station (vehicle, feed) and time, with the columns of `pipeline.decode.columns`. Late or replayed records
+come in a later range, and so in a file of their own beside the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, unquote
+
+from pipeline.decode import ENTITY, columns, records
+from pipeline.model import Topic
+from pipeline.ports import Consumed, Log, Offsets, Store, TopicPartition
+from pipeline.results import TOPICS
+from pipeline.spark import in_background
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+JOB = "lake"
+INTENT = "lake-intent"
+
+HOUR = timedelta(hours=1)
+
+_STAGING = "_staging"
+_PARTS = ("_system", "_date", "_hour", "_partition")
+
+
+class LakeReport(NamedTuple):
+    """What was written: so many files, in so many seconds."""
+
+    files: int
+    seconds: float
+
+
+async def advance(spark: SparkSession, log: Log, store: Store, folder: str, until: Offsets) -> LakeReport:
+    """Write the log's records up to and without ``until`` that are not in the lake yet.
+
+    The range is noted as intended before the first file is written, and as done after the last. Killed in between,
+    it is the first thing that the next call writes, under the same names: nothing is lost and nothing is twice.
+    """
+    started = time.monotonic()
+    done, intended = await store.offsets(JOB), await store.offsets(INTENT)
+    files = await _write(spark, log, store, folder, done, intended) if _is_ahead(intended, done) else 0
+    done = await store.offsets(JOB)
+    if _is_ahead(until, done):
+        await store.write({}, Consumed(INTENT, until))
+        files += await _write(spark, log, store, folder, done, _furthest(until, done))
+    return LakeReport(files, time.monotonic() - started)
+
+
+async def _write(spark: SparkSession, log: Log, store: Store, folder: str, start: Offsets, end: Offsets) -> int:
+    files = await asyncio.to_thread(write_range, spark, log, Path(folder), start, end)
+    await store.write({}, Consumed(JOB, end))
+    return files
+
+
+def _is_ahead(offsets: Offsets, others: Offsets) -> bool:
+    return any(offset > others.get(place, 0) for place, offset in offsets.items())
+
+
+def _furthest(offsets: Offsets, others: Offsets) -> Offsets:
+    return {place: max(offsets.get(place, 0), others.get(place, 0)) for place in offsets.keys() | others.keys()}
+
+
+def write_range(spark: SparkSession, log: Log, folder: Path, start: Offsets, end: Offsets) -> int:
+    """Write the range's files, over those of the same names; returns how many."""
+    in_background(spark)
+    topics = [topic for topic in TOPICS if any(place.topic == topic for place in end)]
+    return sum(_write_topic(log.frame(spark, (topic,), start, end), topic, folder, start, end) for topic in topics)
+
+
+def _write_topic(frame: DataFrame, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> int:
+    staging = folder / _STAGING / topic
+    shutil.rmtree(staging, ignore_errors=True)
+    _stage(records(frame, topic), topic, staging)
+    moved = 0
+    for staged in sorted(staging.rglob("*.parquet")):
+        target = _target(staged.relative_to(staging), topic, folder, start, end)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staged.replace(target)
+        moved += 1
+    shutil.rmtree(staging, ignore_errors=True)
+    return moved
+
+
+def _stage(typed: DataFrame, topic: Topic, staging: Path) -> None:
+    """One file for each system, hour and partition of the log."""
+    placed = typed.selectExpr(
+        "*",
+        "system_id AS _system",
+        "date_format(polled_at, 'yyyy-MM-dd') AS _date",
+        "date_format(polled_at, 'HH') AS _hour",
+        "partition AS _partition",
+    )
+    # One task, sorted: so that an hour is in one file, and similar rows lie together (a third of the size).
+    ordered = placed.coalesce(1).sortWithinPartitions(*_PARTS, ENTITY[topic], "polled_at", "offset")
+    ordered.write.partitionBy(*_PARTS).option("compression", "zstd").parquet(str(staging))
+
+
+def _target(staged: Path, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> Path:
+    system_id, date, hour, partition = (unquote(part.split("=", 1)[1]) for part in staged.parts[:4])
+    place = TopicPartition(topic, int(partition))
+    # Ranges of different partitions may have the same offsets; a system's records are all in one.
+    prefix = "" if place.partition == 0 else f"{partition}-"
+    name = f"{prefix}{start.get(place, 0)}-{end[place]}.parquet"
+    return _system_folder(folder, topic, system_id) / f"date={date}" / f"hour={hour}" / name
+
+
+def _system_folder(folder: Path, topic: Topic, system_id: str) -> Path:
+    return folder / topic / f"system_id={quote(system_id, safe='')}"
+
+
+def read(spark: SparkSession, folder: str, topic: Topic, system_id: str, start: datetime, end: datetime) -> DataFrame:
+    """The system's records with start <= polled_at < end, in no order: the columns of `pipeline.decode.columns`.
+
+    Opens the folders of these hours and no others, so it takes no longer when the lake is years old. A poll that
+    the log holds twice comes twice, with different offsets.
+    """
+    schema = ", ".join(f"{name} {kind}" for name, kind in columns(topic).items())
+    hours = _system_folder(Path(folder), topic, system_id)
+    # Files by name: with folders Spark would take date and hour for columns.
+    files = [str(file) for hour in _hours(start, end) for file in sorted((hours / hour).glob("*.parquet"))]
+    if not files:
+        return spark.createDataFrame([], schema)
+    lower, upper = (f"TIMESTAMP '{edge.astimezone(UTC).isoformat()}'" for edge in (start, end))
+    return spark.read.schema(schema).parquet(*files).where(f"polled_at >= {lower} AND polled_at < {upper}")
+
+
+def _hours(start: datetime, end: datetime) -> Iterator[Path]:
+    hour = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    while hour < end:
+        yield Path(f"date={hour:%Y-%m-%d}") / f"hour={hour:%H}"
+        hour += HOUR

@@ -1,0 +1,146 @@
+"""What the log holds of each system's last poll, read back when a poller starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from pipeline.gbfs_model import Feed
+from pipeline.model import FeedStatus, Record, StationStatus, SystemInformation, Topic, decode
+from pipeline.observation import REPUBLISH_AFTER, Published
+from pipeline.ports import Log, LogBatch, Offsets, StoredRecord
+
+WINDOWS = (timedelta(hours=1), REPUBLISH_AFTER + timedelta(hours=2), timedelta(days=36500))
+"""How far to look back, one after the other, until every feed is found; the second holds all declarations of a
+poller that ran until lately, the last is the whole log."""
+
+SCANNED = (Topic.SYSTEM_INFORMATION, Topic.FEED_STATUS, Topic.NETWORK_STATUS)
+"""Small topics; every publish has a record of one of them, so reading them reaches the end of the log."""
+
+BEFORE_LAST_POLL = timedelta(minutes=15)
+"""Stations that the last poll lacked are looked for so far before it, for their ``seen_before``."""
+
+QUIET_SECONDS = 2.0
+"""A log that says nothing for so long has been read to its end."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class LastPolls:
+    """``systems`` holds the newest declaration of each system by its id, ``published`` what its last poll said."""
+
+    systems: dict[str, SystemInformation] = field(default_factory=dict)
+    published: dict[str, Published] = field(default_factory=dict)
+
+    def system_of(self, feed_url: str) -> SystemInformation | None:
+        """The system that was last polled from this URL; None when there is none, or more than one."""
+        found = [system for system in self.systems.values() if system.feed_url == feed_url]
+        return found[0] if len(found) == 1 else None
+
+
+class _Scan(msgspec.Struct):
+    """The newest by ``polled_at``: a replay may have appended older polls later."""
+
+    systems: dict[str, SystemInformation] = {}
+    observing: dict[str, tuple[FeedStatus, datetime]] = {}
+
+    def take(self, stored: StoredRecord) -> None:
+        record = _decoded(stored)
+        if isinstance(record, SystemInformation):
+            if _is_newer(record, self.systems.get(record.system_id)):
+                self.systems[record.system_id] = record
+        elif isinstance(record, FeedStatus) and record.feed == Feed.STATION_STATUS and record.is_observing:
+            known = self.observing.get(record.system_id)
+            if _is_newer(record, known and known[0]):
+                self.observing[record.system_id] = record, stored.appended_at
+
+    def is_whole(self, feed_urls: Collection[str]) -> bool:
+        found = {system.feed_url for system in self.systems.values() if system.system_id in self.observing}
+        return found.issuperset(feed_urls)
+
+
+async def last_polls(log: Log, feed_urls: Collection[str]) -> LastPolls:
+    """The last polls in the log; looks no farther back than the systems polled from ``feed_urls`` need.
+
+    Raises LogError.
+    """
+    scan = _Scan()
+    for window in WINDOWS:
+        scan = await _scan(log, window)
+        if scan.is_whole(feed_urls):
+            break
+    published = {
+        system_id: await _published(log, status, appended_at)
+        for system_id, (status, appended_at) in scan.observing.items()
+    }
+    return LastPolls(scan.systems, published)
+
+
+async def _scan(log: Log, window: timedelta) -> _Scan:
+    scan = _Scan()
+    start = await log.offsets_at(SCANNED, datetime.now(UTC) - window)
+    end = await log.end_offsets(SCANNED)
+    async for batch in _batches(log, SCANNED, start, end):
+        for stored in batch.records:
+            if stored.topic != Topic.NETWORK_STATUS:
+                scan.take(stored)
+    return scan
+
+
+async def _published(log: Log, observing: FeedStatus, appended_at: datetime) -> Published:
+    """What the log holds of a system up to its last observing poll."""
+    published = Published(stations_expected=observing.entities_expected, polled_at=observing.polled_at)
+    if not observing.entities:
+        return published
+    topics = (Topic.STATION_STATUS,)
+    start = await log.offsets_at(topics, appended_at - BEFORE_LAST_POLL)
+    end = await log.end_offsets(topics)
+    statuses: dict[str, StationStatus] = {}
+    async for batch in _batches(log, topics, start, end):
+        for stored in batch.records:
+            record = _decoded(stored) if stored.appended_at <= appended_at else None
+            if not isinstance(record, StationStatus) or record.system_id != observing.system_id:
+                continue
+            if record.polled_at <= observing.polled_at and _is_newer(record, statuses.get(record.station_id)):
+                statuses[record.station_id] = record
+        # A batch never cuts a publish in two.
+        if batch.records[-1].appended_at > appended_at or len(_of(statuses, observing)) == observing.entities:
+            break
+    return replace(published, statuses=statuses)
+
+
+def _is_newer(record: Record, known: Record | None) -> bool:
+    return known is None or record.polled_at >= known.polled_at
+
+
+def _of(statuses: Mapping[str, StationStatus], observing: FeedStatus) -> list[StationStatus]:
+    return [status for status in statuses.values() if status.polled_at == observing.polled_at]
+
+
+async def _batches(log: Log, topics: Collection[str], start: Offsets, end: Offsets) -> AsyncIterator[LogBatch]:
+    """The batches from ``start`` to ``end``, and what more comes with the last."""
+    position = dict(start)
+    async with aclosing(log.subscribe(tuple(topics), start)) as batches:
+        while any(position.get(part, 0) < offset for part, offset in end.items()):
+            try:
+                async with asyncio.timeout(QUIET_SECONDS):
+                    batch = await anext(batches)
+            except TimeoutError:
+                return
+            position.update(batch.offsets)
+            yield batch
+
+
+def _decoded(stored: StoredRecord) -> Record | None:
+    try:
+        return decode(stored.topic, stored.value)
+    except msgspec.MsgspecError as error:
+        logger.warning("log %s offset %d: the record can't be read. %s", stored.topic, stored.offset, error)
+        return None

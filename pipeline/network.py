@@ -1,0 +1,97 @@
+"""The network's totals per poll, as Spark SQL.
+
+The rule of a station's state is `pipeline.model.station_state` said once more in SQL; a test compares the two
+over every combination of inputs.
+"""
+
+from __future__ import annotations
+
+from pipeline.model import Thresholds, Topic
+
+VEHICLE_FEEDS = ("vehicle_status", "free_bike_status")
+"""The feed of vehicles, and its name before GBFS 3.0."""
+
+
+def state_sql(thresholds: Thresholds, status: str = "status", now: str = "polled_at") -> str:
+    """`pipeline.model.station_state` as an SQL expression over the struct ``status`` at the instant ``now``."""
+    return f"""CASE
+        WHEN {status} IS NULL THEN 'UNKNOWN'
+        WHEN NOT {status}.is_installed THEN 'OUT_OF_SERVICE'
+        WHEN NOT ({status}.is_renting OR {status}.is_returning) THEN 'CLOSED'
+        WHEN unix_micros({now}) >= unix_micros({status}.polled_at) + {status}.hold_seconds * 1000000 THEN 'UNKNOWN'
+        WHEN {status}.is_renting AND {status}.bikes = 0 THEN 'EMPTY'
+        WHEN {status}.is_returning AND {status}.docks = 0 THEN 'FULL'
+        WHEN {status}.bikes <= {thresholds.nearly_empty} THEN 'NEARLY_EMPTY'
+        WHEN {status}.docks <= {thresholds.nearly_full} THEN 'NEARLY_FULL'
+        WHEN {status}.bikes IS NULL AND {status}.docks IS NULL THEN 'UNKNOWN'
+        ELSE 'NORMAL' END"""
+
+
+IS_EMPTY = "status.is_installed AND status.is_renting AND status.bikes = 0"
+IS_FULL = "status.is_installed AND status.is_returning AND status.docks = 0"
+"""Conditions, not states: a station with neither bikes nor docks is both."""
+
+
+def totals_sql(source: str, thresholds: Thresholds) -> str:
+    """A query of one row per system and poll that observed stations, with the fields of NetworkStatus.
+
+    ``source`` names rows of `pipeline.decode.decoded`, with no problem. A poll that the log holds twice counts
+    once: of each station, vehicle and feed the record with the greatest offset.
+    """
+    return f"""
+    SELECT system_id, polled_at, expected AS stations_expected,
+        reporting AS stations_reporting, bikes, docks, bikes_disabled, docks_disabled,
+        stations_empty, stations_nearly_empty, stations_full, stations_nearly_full, stations_closed,
+        greatest(expected - reporting, 0) + stations_saying_nothing AS stations_unknown,
+        IF(has_vehicles, vehicles_outside_stations, NULL) AS vehicles_outside_stations,
+        IF(has_vehicles, vehicles_reserved, NULL) AS vehicles_reserved,
+        IF(has_vehicles, vehicles_disabled, NULL) AS vehicles_disabled, hold_seconds
+    FROM (SELECT system_id, polled_at, {_SUMS} FROM ({_entities(source, thresholds)}) GROUP BY system_id, polled_at)
+    WHERE has_stations"""
+
+
+def _entities(source: str, thresholds: Thresholds) -> str:
+    """One row per station, vehicle and feed of each poll."""
+    return f"""
+    SELECT *, CASE WHEN topic = '{Topic.STATION_STATUS}' THEN {state_sql(thresholds)} END AS state
+    FROM (SELECT system_id, polled_at, topic, entity, max_by(record, offset) AS status FROM {source}
+        WHERE topic IN ('{Topic.STATION_STATUS}', '{Topic.VEHICLE_STATUS}', '{Topic.FEED_STATUS}')
+        GROUP BY system_id, polled_at, topic, entity)"""
+
+
+def _count(condition: str) -> str:
+    return f"count_if({condition})"
+
+
+def _sum_of_stations(field: str) -> str:
+    return f"coalesce(sum(IF({_STATION}, status.{field}, NULL)), 0)"
+
+
+_STATION = f"topic = '{Topic.STATION_STATUS}'"
+_VEHICLE = f"topic = '{Topic.VEHICLE_STATUS}'"
+_STATION_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity = '{Topic.STATION_STATUS}' AND status.is_observing"
+_VEHICLE_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity IN {VEHICLE_FEEDS} AND status.is_observing"
+
+_SUMS = ", ".join(
+    f"{expression} AS {name}"
+    for name, expression in {
+        "has_stations": f"bool_or({_STATION_FEED} OR {_STATION})",
+        "has_vehicles": f"bool_or({_VEHICLE_FEED})",
+        "reporting": _count(_STATION),
+        "expected": f"coalesce(max(IF({_STATION_FEED}, status.entities_expected, NULL)), {_count(_STATION)})",
+        "bikes": _sum_of_stations("bikes"),
+        "docks": _sum_of_stations("docks"),
+        "bikes_disabled": _sum_of_stations("bikes_disabled"),
+        "docks_disabled": _sum_of_stations("docks_disabled"),
+        "stations_empty": _count(f"{_STATION} AND {IS_EMPTY}"),
+        "stations_nearly_empty": _count("state = 'NEARLY_EMPTY'"),
+        "stations_full": _count(f"{_STATION} AND {IS_FULL}"),
+        "stations_nearly_full": _count("state = 'NEARLY_FULL'"),
+        "stations_closed": _count("state IN ('CLOSED', 'OUT_OF_SERVICE')"),
+        "stations_saying_nothing": _count("state = 'UNKNOWN'"),
+        "vehicles_outside_stations": _count(f"{_VEHICLE} AND status.station_id IS NULL"),
+        "vehicles_reserved": _count(f"{_VEHICLE} AND status.is_reserved"),
+        "vehicles_disabled": _count(f"{_VEHICLE} AND status.is_disabled"),
+        "hold_seconds": f"max(IF({_STATION} OR ({_STATION_FEED}), status.hold_seconds, NULL))",
+    }.items()
+)

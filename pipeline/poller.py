@@ -1,0 +1,172 @@
+"""The poller: each system in its own task, on its own grid, each poll published all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import monotonic
+
+from pipeline.feed_events import FeedEvents
+from pipeline.fetch import Fetcher, open_fetcher
+from pipeline.gbfs_model import REALTIME, Feed
+from pipeline.identity import Identity, Unknown, identify, public_url
+from pipeline.last_polls import LastPolls, last_polls
+from pipeline.model import FeedState, Topic
+from pipeline.observation import Observation, Observer
+from pipeline.ports import Log, LogError
+from pipeline.reading import Fetch, Reader
+from pipeline.schedule import Schedule, backoff_seconds
+from pipeline.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+async def poll_forever(settings: Settings, log: Log) -> None:
+    """Poll every system of BIKEWIRE_FEEDS into the log until cancelled.
+
+    One system's trouble costs no other anything. Raises LogError only for a log that can't be read at the start.
+    """
+    await log.create(list(Topic))
+    urls = list(dict.fromkeys(settings.feeds))
+    before = await last_polls(log, {public_url(url) for url in urls})
+    claims: dict[str, str] = {}
+    async with open_fetcher(settings) as fetcher, asyncio.TaskGroup() as systems:
+        for url in urls:
+            poller = SystemPoller(url, settings, log, fetcher, before, claims)
+            systems.create_task(poller.run(), name=public_url(url))
+
+
+class SystemPoller:
+    """Polls one system. ``claims`` says which URL each system id belongs to, for all pollers of this process."""
+
+    def __init__(
+        self, url: str, settings: Settings, log: Log, fetcher: Fetcher, before: LastPolls, claims: dict[str, str]
+    ) -> None:
+        self._url = url
+        self._settings = settings
+        self._log = log
+        self._fetcher = fetcher
+        self._before = before
+        self._claims = claims
+
+    async def run(self) -> None:
+        """Find out which system it is, then poll it for ever; ends only if another feed has the same system."""
+        while True:
+            try:
+                return await self._run()
+            except Exception:
+                # A fault of ours in one system must not end the others.
+                logger.exception("%s: polling failed; it begins again", public_url(self._url))
+                await asyncio.sleep(self._settings.min_poll_seconds)
+
+    async def _run(self) -> None:
+        identity = await self._identity()
+        claimed = self._claims.setdefault(identity.system_id, self._url)
+        if claimed != self._url:
+            logger.error(
+                "%s: refused. %s is the same system (%s); it is polled from there.",
+                public_url(self._url),
+                public_url(claimed),
+                identity.system_id,
+            )
+            return
+        if identity.derived:
+            logger.warning("%s: named after its URL. %s", identity.system_id, identity.derived)
+        await _Polling(identity, self._observer(identity), self._url, self._settings, self._log, self._fetcher).run()
+
+    async def _identity(self) -> Identity:
+        known = self._before.system_of(public_url(self._url))
+        failures = 0
+        said = ""
+        while isinstance(found := await identify(self._fetcher, self._url, Reader(self._settings), known), Unknown):
+            failures += 1
+            if found.reason != said:
+                logger.warning("%s: not known yet. %s", public_url(self._url), found.reason)
+                said = found.reason
+            pause = backoff_seconds(failures, self._settings.min_poll_seconds)
+            await asyncio.sleep(max(pause, found.retry_after_seconds or 0))
+        return found
+
+    def _observer(self, identity: Identity) -> Observer:
+        return Observer(
+            identity.system_id,
+            self._settings,
+            feed_url=public_url(self._url),
+            known_system=self._before.systems.get(identity.system_id),
+            published=self._before.published.get(identity.system_id),
+        )
+
+
+class _Polling:
+    """The polls of one known system."""
+
+    def __init__(
+        self, identity: Identity, observer: Observer, url: str, settings: Settings, log: Log, fetcher: Fetcher
+    ) -> None:
+        self._observer = observer
+        self._log = log
+        self._fetcher = fetcher
+        self._min_poll_seconds = settings.min_poll_seconds
+        self._schedule = Schedule(url, settings.min_poll_seconds, observer.interval_seconds)
+        self._schedule.set_links(identity.links)
+        # What the identity was found in belongs to the first poll.
+        self._fetched = dict(identity.fetches)
+        self._events = FeedEvents(observer.system_id)
+        self._lost = 0
+
+    async def run(self) -> None:
+        tick = monotonic()
+        while True:
+            try:
+                await self._poll(tick)
+            except Exception:
+                # A fault of ours in one system must not end the others, nor its own next poll.
+                logger.exception("%s: the poll failed", self._observer.system_id)
+            tick = self._schedule.next_tick(tick, monotonic())
+            await asyncio.sleep(tick - monotonic())
+
+    async def _poll(self, tick: float) -> None:
+        started = monotonic()
+        polled_at = datetime.now(UTC)
+        fetches = await self._fetch(tick)
+        if not fetches:
+            return
+        observation = await asyncio.to_thread(self._observer.observe, polled_at, fetches)
+        self._schedule.fetched(tick, fetches, observation.feeds)
+        if observation.links is not None:
+            self._schedule.set_links(observation.links)
+        self._forget(fetches, observation)
+        if await self._publish(observation):
+            self._events.note(observation, monotonic() - started)
+        else:
+            self._schedule.repeat(tick, [feed for feed in fetches if feed not in REALTIME])
+
+    async def _fetch(self, tick: float) -> dict[Feed, Fetch]:
+        """What is due, fetched at the same time."""
+        fetches, self._fetched = self._fetched, {}
+        due = {feed: url for feed, url in self._schedule.due(tick).items() if feed not in fetches}
+        async with asyncio.TaskGroup() as group:
+            tasks = {feed: group.create_task(self._fetcher.fetch(url)) for feed, url in due.items()}
+        return {**fetches, **{feed: task.result() for feed, task in tasks.items()}}
+
+    def _forget(self, fetches: Mapping[Feed, Fetch], observation: Observation) -> None:
+        """A document that was not taken is no base for "not modified"."""
+        for feed, fetch in fetches.items():
+            if observation.feeds[feed].state in (FeedState.REFUSED, FeedState.UNREACHABLE) and fetch.failure is None:
+                self._fetcher.forget(fetch.url)
+
+    async def _publish(self, observation: Observation) -> bool:
+        try:
+            await self._log.publish(self._observer.system_id, observation.log_records())
+        except LogError as error:
+            self._lost += 1
+            if self._lost == 1:
+                logger.error("%s: the poll is lost. %s", self._observer.system_id, error)
+            return False
+        self._observer.keep(observation)
+        if self._lost:
+            logger.warning("%s: polls are kept again; %d were lost", self._observer.system_id, self._lost)
+            self._lost = 0
+        return True

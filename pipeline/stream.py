@@ -1,0 +1,144 @@
+"""The stream: one Spark query that keeps the store as new as the log."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from anyio.from_thread import BlockingPortal
+
+from pipeline.decode import decoded
+from pipeline.model import NetworkStatus, Topic, encode
+from pipeline.ports import Consumed, Log, LogRecord, Store
+from pipeline.results import TOPICS, Results, read_results, results_of
+from pipeline.settings import Settings
+from pipeline.spark import parallelism
+from pipeline.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
+
+logger = logging.getLogger(__name__)
+
+JOB = "stream"
+
+SMALL_RECORDS = 20_000
+"""A micro-batch after one with fewer records than this is worked on in one piece, without a shuffle."""
+
+SLOW_SECONDS = 5.0
+"""A micro-batch that takes longer is worth a line in the log."""
+
+
+class Stream:
+    """Reads the log from where the store says that it was left, and writes every result with the new place.
+
+    What a micro-batch makes is upserted in one write with its offsets, and depends on its records alone: killed
+    at any moment and started again it leaves the same rows. Totals are published before that write: after a crash
+    a poll's totals may be in the log twice, never not at all.
+    """
+
+    def __init__(self, spark: SparkSession, settings: Settings, log: Log, store: Store, portal: BlockingPortal) -> None:
+        self._spark = spark
+        self._settings = settings
+        self._log = log
+        self._store = store
+        self._portal = portal
+        self._parts = parallelism(settings.spark)
+        self._is_small = False
+        self._query: StreamingQuery | None = None
+        self._busy_since: float | None = None
+        self.records = 0
+        self.failure: Exception | None = None
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the micro-batch at work has been at it; 0 when there is none."""
+        since = self._busy_since
+        return time.monotonic() - since if since is not None else 0.0
+
+    def start(self, *, available_now: bool = False) -> StreamingQuery:
+        """Start the query; with ``available_now`` it ends by itself at what is the log's end now."""
+        checkpoint = self._settings.data / "checkpoints" / JOB
+        # The store's offsets are the only truth; a checkpoint that disagrees could only do harm.
+        shutil.rmtree(checkpoint, ignore_errors=True)
+        offsets = self._portal.call(self._store.offsets, JOB)
+        self.failure = None
+        frames = self._log.stream(self._spark, TOPICS, offsets)
+        writer = frames.writeStream.queryName(JOB).option("checkpointLocation", str(checkpoint))
+        if available_now:
+            writer = writer.trigger(availableNow=True)
+        self._query = writer.foreachBatch(self._take).start()
+        return self._query
+
+    def is_idle(self) -> bool:
+        """Whether the query waits for new records."""
+        return self._query is not None and self._query.status["message"] == "Waiting for data to arrive"
+
+    def _take(self, frame: DataFrame, batch_id: int) -> None:
+        self._busy_since = started = time.monotonic()
+        try:
+            results = self._results(frame)
+            if results.records:
+                self._keep(results)
+                self._tell(results, time.monotonic() - started)
+        except Exception as error:
+            # Spark would wrap it in pages of traces of two languages.
+            self.failure = error
+            raise
+        finally:
+            self._busy_since = None
+
+    def _results(self, frame: DataFrame) -> Results:
+        batch = decoded(frame.coalesce(1) if self._is_small else frame, TOPICS)
+        if not self._is_small:
+            # One shuffle, after which every poll is in one place, serves all that follows.
+            batch = batch.repartition(self._parts, "system_id", "polled_at")
+        batch = batch.persist()
+        try:
+            return read_results(results_of(batch, self._settings.thresholds).toArrow())
+        finally:
+            batch.unpersist()
+
+    def _keep(self, results: Results) -> None:
+        self._is_small = results.records < SMALL_RECORDS
+        for system_id, records in _by_system(results.networks).items():
+            self._portal.call(self._log.publish, system_id, records)
+        self._portal.call(self._store.write, results.rows, Consumed(JOB, results.offsets))
+        self.records += results.records
+
+    def _tell(self, results: Results, seconds: float) -> None:
+        for topic, count, example in results.refused:
+            logger.warning("stream %s: %d values left out; one: %s", topic, count, example)
+        age = (datetime.now(UTC) - results.appended_at).total_seconds() if results.appended_at else 0.0
+        logger.log(
+            logging.INFO if seconds > SLOW_SECONDS else logging.DEBUG,
+            "stream: %d records, %s in %.3f s, %.3f s after they were in the log",
+            results.records,
+            _counts(results.rows),
+            seconds,
+            age,
+        )
+
+
+def _by_system(networks: Sequence[NetworkStatus]) -> dict[str, list[LogRecord]]:
+    records: dict[str, list[LogRecord]] = {}
+    for network in networks:
+        record = LogRecord(Topic.NETWORK_STATUS, network.key, encode(network))
+        records.setdefault(network.system_id, []).append(record)
+    return records
+
+
+def _counts(rows: Mapping[Table, Sequence[object]]) -> str:
+    return ", ".join(f"{len(given)} {table.name}" for table, given in rows.items()) or "no rows"
+
+
+def run(settings: Settings, *, available_now: bool) -> None:
+    """Run the stream's process; `pipeline.resident.run` says what that is."""
+    from pipeline import resident
+
+    resident.run(settings, available_now=available_now)

@@ -1,0 +1,162 @@
+"""What is done beside the stream from time to time: the lake, the figures of today, and throwing away what is old."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pipeline import lake
+from pipeline.batch import compute_day
+from pipeline.class_archive import make_archive
+from pipeline.days import time_zone
+from pipeline.model import Topic
+from pipeline.ports import BikewireError, Log, Offsets, Store
+from pipeline.results import TOPICS
+from pipeline.settings import Settings
+from pipeline.spark import in_background
+from pipeline.tables import BATCH_DAY, SYSTEM
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+logger = logging.getLogger(__name__)
+
+STREAM_JOB = "stream"
+
+LAKE_DELAY = timedelta(minutes=5)
+"""How long after its end an hour is written: by then its last poll is in the log."""
+
+HOUR = timedelta(hours=1)
+
+FIRST_RETRY = timedelta(seconds=30)
+
+TICK_SECONDS = 5.0
+
+
+@dataclass
+class Chore:
+    """Something to do every ``period``; what fails is tried again sooner, but less and less often."""
+
+    name: str
+    work: Callable[[datetime], Awaitable[None]]
+    period: timedelta
+    due_at: datetime
+    failures: int = 0
+
+    async def do(self, now: datetime) -> None:
+        """Do it if it is due; a failure is one line in the log."""
+        if now < self.due_at:
+            return
+        try:
+            await self.work(now)
+        except Exception as error:  # a chore must never end the stream beside it
+            self.failures += 1
+            wait = min(self.period, FIRST_RETRY * 2 ** min(self.failures - 1, 10))
+            logger.error("%s: failed and is tried again in %d s: %s", self.name, wait.total_seconds(), sentence(error))
+            self.due_at = now + wait
+        else:
+            self.failures = 0
+            self.due_at = now + self.period
+
+
+def sentence(error: BaseException) -> str:
+    """What an error says, in one line: ours are sentences; of others the first line and their kind."""
+    if isinstance(error, BikewireError):
+        return str(error)
+    first = next(iter(str(error).strip().splitlines()), "no reason given")
+    return f"{first} ({type(error).__name__})"
+
+
+class Tending:
+    """The chores of one data folder. They run one after the other, in Spark's background pool."""
+
+    def __init__(self, spark: SparkSession, settings: Settings, log: Log, store: Store) -> None:
+        self._spark = spark
+        self._settings = settings
+        self._log = log
+        self._store = store
+
+    def chores(self, now: datetime) -> list[Chore]:
+        """All chores; each is due at once."""
+        today = timedelta(minutes=self._settings.today_minutes)
+        return [
+            Chore("lake", self.advance_lake, timedelta(minutes=1), now),
+            Chore("figures", self.compute_figures, today, now),
+            Chore("log retention", self.retire_log, HOUR, now),
+            Chore("store retention", self.expire_store, HOUR, now),
+            Chore("class archive", self.archive_classes, timedelta(days=1), now),
+        ]
+
+    async def run(self) -> None:
+        """Do what is due, for ever."""
+        chores = self.chores(datetime.now(UTC))
+        while True:
+            for chore in chores:
+                await chore.do(datetime.now(UTC))
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def advance_lake(self, now: datetime) -> None:
+        """Write the hours that were full five minutes ago."""
+        full_hour = (now - LAKE_DELAY).replace(minute=0, second=0, microsecond=0)
+        until = await self._log.offsets_at(TOPICS, full_hour)
+        report = await lake.advance(self._spark, self._log, self._store, self._settings.lake, until)
+        if report.files:
+            logger.info("lake: wrote %d files in %.1f s", report.files, report.seconds)
+
+    async def compute_figures(self, now: datetime) -> None:
+        """Of each system: today so far, and yesterday once more after it is over."""
+        for row in await self._store.read(SYSTEM, ("all",)):
+            system_id, zone = str(row["system_id"]), str(row["time_zone"])
+            for day in await self._days_to_compute(system_id, zone, now):
+                await compute_day(self._spark, self._log, self._store, self._settings, system_id, zone, day)
+
+    async def _days_to_compute(self, system_id: str, zone: str, now: datetime) -> Sequence[date]:
+        today = now.astimezone(time_zone(system_id, zone)).date()
+        yesterday = today - timedelta(days=1)
+        computed = await self._store.read(BATCH_DAY, (system_id,), lower=yesterday, upper=today)
+        return [today] if any(row["is_complete"] for row in computed) else [yesterday, today]
+
+    async def retire_log(self, now: datetime) -> None:
+        """Delete polls that are older than the retention and that stream and lake have both consumed."""
+        before = now - timedelta(days=self._settings.retention_days)
+        retired = await self._log.retire(before, await self._consumed(before))
+        if retired:
+            logger.info("log: retired %d records older than %g days", retired, self._settings.retention_days)
+
+    async def _consumed(self, before: datetime) -> Offsets:
+        stream, in_lake = await self._store.offsets(STREAM_JOB), await self._store.offsets(lake.JOB)
+        waiting = await asyncio.to_thread(self._waiting_topics, stream, in_lake)
+        both = {
+            place: min(stream.get(place, 0), offset) if place.topic in waiting else offset
+            for place, offset in in_lake.items()
+        }
+        # The totals that the stream publishes are in the store; nobody who starts later reads them here.
+        return both | dict(await self._log.offsets_at((Topic.NETWORK_STATUS,), before))
+
+    def _waiting_topics(self, stream: Offsets, in_lake: Offsets) -> set[str]:
+        """The topics with records in the lake that the stream has not read.
+
+        The stream's offset of a topic stays behind its newest record; that alone does not mean that it waits.
+        """
+        in_background(self._spark)
+        behind = {place: offset for place, offset in in_lake.items() if stream.get(place, 0) < offset}
+        return {topic for topic in {place.topic for place in behind} if self._has_records(topic, stream, behind)}
+
+    def _has_records(self, topic: str, start: Offsets, end: Offsets) -> bool:
+        of_topic = {place: offset for place, offset in end.items() if place.topic == topic}
+        starts = {place: start.get(place, 0) for place in of_topic}
+        return not self._log.frame(self._spark, (topic,), starts, of_topic).isEmpty()
+
+    async def expire_store(self, now: datetime) -> None:
+        """Remove rows that outlived their table."""
+        expired = await self._store.expire(now)
+        if expired:
+            logger.info("store: removed %d rows that had outlived their table", expired)
+
+    async def archive_classes(self, _: datetime) -> None:
+        """After the first round of everything, so that the archive holds all classes that are ever needed."""
+        await asyncio.to_thread(make_archive, self._spark)

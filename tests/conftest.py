@@ -1,0 +1,51 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.settings import Settings
+from tests import engines
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded feeds beside the project; its absence is a failure in CI only."""
+    if not _SHARED_DATA.is_dir():
+        reason = f"the recorded feeds are not there: {_SHARED_DATA}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return _SHARED_DATA.resolve()
+
+
+@pytest.fixture(params=engines.LOGS)
+def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty log, of each engine in turn."""
+    return engines.log_url(request.param, tmp_path)
+
+
+@pytest.fixture(params=engines.STORES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store, of each engine in turn."""
+    return engines.store_url(request.param, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The one Spark session of the test run, with the settings that Bikewire runs with."""
+    from pipeline.spark import session
+
+    started = session(Settings.read(data=tmp_path_factory.mktemp("spark")), "tests")
+    yield started
+    started.stop()

@@ -1,0 +1,363 @@
+"""What every log promises, against each engine; readers and publishers sit in different processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from pipeline.ports import Log, LogBatch, LogError, LogRecord, Offsets, StoredRecord, TopicPartition
+from pipeline.wiring import open_log
+from tests.log_publisher import poll
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql.streaming.query import StreamingQuery
+    from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+TOPICS = ["station_status", "feed_status"]
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+async def log(log_url: str) -> AsyncIterator[Log]:
+    async with open_log(log_url) as opened:
+        await opened.create(TOPICS)
+        yield opened
+
+
+def publisher(log_url: str, system_id: str, *arguments: int | float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.log_publisher", log_url, system_id, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+
+
+async def take(log: Log, count: int, offsets: Offsets | None = None, topics: Sequence[str] = TOPICS) -> list[LogBatch]:
+    """The batches from ``offsets`` on, until ``count`` records have come."""
+    batches: list[LogBatch] = []
+    async with asyncio.timeout(30), aclosing(log.subscribe(topics, offsets or {})) as subscription:
+        while sum(len(batch.records) for batch in batches) < count:
+            batches.append(await anext(subscription))
+    return batches
+
+
+async def take_until(log: Log, number: int) -> list[LogBatch]:
+    """The batches from the oldest record on, until the poll of this number has come."""
+    batches: list[LogBatch] = []
+    async with asyncio.timeout(120), aclosing(log.subscribe(TOPICS, {})) as subscription:
+        while number not in poll_numbers(records_of(batches[-1:]), "brest"):
+            batches.append(await anext(subscription))
+    return batches
+
+
+def records_of(batches: Iterable[LogBatch]) -> list[StoredRecord]:
+    return [record for batch in batches for record in batch.records]
+
+
+def content(records: Iterable[StoredRecord]) -> list[LogRecord]:
+    return [LogRecord(record.topic, record.key, record.value) for record in records]
+
+
+def torn_polls(values: Iterable[bytes]) -> dict[tuple[str, int], list[int]]:
+    """The polls of which these values hold a part only, or hold it in another order."""
+    indexes: dict[tuple[str, int], list[int]] = defaultdict(list)
+    sizes: dict[tuple[str, int], int] = {}
+    for value in map(json.loads, values):
+        indexes[value["system"], value["poll"]].append(value["index"])
+        sizes[value["system"], value["poll"]] = value["of"]
+    return {which: found for which, found in indexes.items() if found != list(range(sizes[which]))}
+
+
+def poll_numbers(records: Iterable[StoredRecord], system_id: str) -> list[int]:
+    values = [json.loads(record.value) for record in records]
+    return [value["poll"] for value in values if value["system"] == system_id and value["index"] == 0]
+
+
+async def test_records_come_back_as_they_were_published(log: Log) -> None:
+    published = [LogRecord("station_status", "brest/1", b'{"bikes": 1}'), LogRecord("feed_status", "brest/f", b"{}")]
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    await log.publish("brest", published)
+    records = records_of(await take(log, 2))
+    assert content(records) == published
+    assert all(before <= record.appended_at <= datetime.now(UTC) for record in records)
+    assert all(record.appended_at.utcoffset() == timedelta(0) for record in records)
+
+
+async def test_publishing_nothing_appends_nothing(log: Log) -> None:
+    end = await log.end_offsets(TOPICS)
+    await log.publish("brest", [])
+    assert await log.end_offsets(TOPICS) == end
+
+
+async def test_a_publish_to_an_unknown_topic_appends_nothing(log: Log) -> None:
+    records = [*poll("brest", 1, 2), LogRecord("no_such_topic", "brest", b"{}")]
+    with pytest.raises(LogError, match="no_such_topic"):
+        await log.publish("brest", records)
+    await log.publish("brest", poll("brest", 2, 1))
+    assert poll_numbers(records_of(await take(log, 1)), "brest") == [2]
+
+
+async def test_creating_again_keeps_what_is_there(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 2))
+    await log.create([*TOPICS, "vehicle_status"])
+    assert poll_numbers(records_of(await take(log, 2)), "brest") == [1]
+
+
+async def test_a_subscriber_gets_only_the_topics_it_asked_for(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 2) + poll("brest", 1, 3, "feed_status"))
+    await log.publish("brest", poll("brest", 2, 4, "feed_status"))
+    records = records_of(await take(log, 7, topics=["feed_status"]))
+    assert {record.topic for record in records} == {"feed_status"}
+    assert torn_polls(record.value for record in records) == {}
+
+
+async def test_the_end_lies_behind_the_last_record(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 3))
+    end = await log.end_offsets(TOPICS)
+    await log.publish("brest", poll("brest", 2, 2))
+    first, second = records_of(await take(log, 5))[2:4]
+    partition = TopicPartition("station_status", first.partition)
+    assert first.offset < end[partition] <= second.offset
+    assert poll_numbers(records_of(await take(log, 2, end)), "brest") == [2]
+
+
+async def test_reading_resumes_from_every_batch_and_every_record(log: Log) -> None:
+    for number in range(4):
+        await log.publish("brest", poll("brest", number, 3))
+    batches = await take(log, 12)
+    records = records_of(batches)
+    for position, record in enumerate(records[:-1], 1):
+        offsets = {TopicPartition(record.topic, record.partition): record.offset + 1}
+        assert records_of(await take(log, 12 - position, offsets)) == records[position:]
+    await log.publish("brest", poll("brest", 4, 3))
+    assert poll_numbers(records_of(await take(log, 3, batches[-1].offsets)), "brest") == [4]
+
+
+async def test_each_topic_resumes_from_its_own_offset(log: Log) -> None:
+    for number in range(3):
+        await log.publish("brest", poll("brest", number, 2) + poll("brest", number, 1, "feed_status"))
+    records = records_of(await take(log, 9))
+    statuses = [record for record in records if record.topic == "station_status"]
+    offsets = {TopicPartition("station_status", statuses[-2].partition): statuses[-2].offset}
+    resumed = records_of(await take(log, 5, offsets))
+    assert [record for record in resumed if record.topic == "station_status"] == statuses[-2:]
+    assert [record for record in resumed if record.topic == "feed_status"] == [
+        record for record in records if record.topic == "feed_status"
+    ]
+
+
+async def test_an_offset_beyond_the_end_is_refused(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 2))
+    with pytest.raises(LogError, match="station_status"):
+        await take(log, 1, {TopicPartition("station_status", 0): 1_000})
+
+
+async def test_a_backlog_comes_in_bounded_batches_of_whole_publishes(log: Log) -> None:
+    for number in range(30):
+        await log.publish("brest", poll("brest", number, 1_000))
+    batches = await take(log, 30_000)
+    assert len(batches) > 2
+    assert [torn_polls(record.value for record in batch.records) for batch in batches] == [{}] * len(batches)
+    assert poll_numbers(records_of(batches), "brest") == list(range(30))
+
+
+async def test_a_publish_larger_than_a_batch_comes_whole(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 20_000))
+    batches = await take(log, 20_000)
+    assert [len(batch.records) for batch in batches] == [20_000]
+
+
+async def test_the_records_of_a_system_keep_their_order_beside_other_publishers(log: Log, log_url: str) -> None:
+    publishers = [publisher(log_url, system_id, 20, 50, 0) for system_id in ("brest", "rennes")]
+    records = records_of(await take(log, 2 * 50 * 20))
+    printed = [[int(line) for line in process.communicate()[0].split()] for process in publishers]
+    assert [poll_numbers(records, "brest"), poll_numbers(records, "rennes")] == printed
+    assert torn_polls(record.value for record in records) == {}
+
+
+async def test_a_publish_of_another_process_arrives_within_50_milliseconds(log: Log, log_url: str) -> None:
+    process = publisher(log_url, "brest", 41, 30, 0.03)
+    delays: list[float] = []
+    async with asyncio.timeout(30), aclosing(log.subscribe(TOPICS, {})) as subscription:
+        while len(delays) < 30:
+            batch = await anext(subscription)
+            now = time.time()
+            made = [json.loads(record.value) for record in batch.records]
+            delays += [now - value["made"] for value in made if value["index"] == 0]
+    process.communicate()
+    assert statistics.median(delays) < 0.05
+
+
+@pytest.mark.timeout(240)
+async def test_no_reader_sees_part_of_a_poll_whose_publisher_is_killed(log: Log, log_url: str) -> None:
+    """Twenty kills at random moments; what was acknowledged is there, and no poll is cut, seen live or read again."""
+    follower = asyncio.create_task(take_until(log, 0))
+    acknowledged: list[int] = []
+    for _ in range(20):
+        process = publisher(log_url, "brest", 400)
+        assert process.stdout
+        first = await asyncio.to_thread(process.stdout.readline)
+        await asyncio.sleep(random.uniform(0, 0.03))  # the moment of the kill, not a wait for something
+        process.kill()
+        acknowledged += [int(line) for line in (first + process.communicate()[0]).splitlines()]
+    await log.publish("brest", poll("brest", 0, 1))
+    seen = await follower
+
+    assert [torn_polls(record.value for record in batch.records) for batch in seen] == [{}] * len(seen)
+    live = records_of(seen)
+    assert records_of(await take(log, len(live))) == live
+    assert len(acknowledged) >= 20
+    assert set(acknowledged) <= set(poll_numbers(live, "brest"))
+
+
+async def test_instants_find_the_first_publish_appended_since(log: Log) -> None:
+    instants = [datetime.now(UTC) - timedelta(seconds=1)]
+    for number in range(3):
+        await log.publish("brest", poll("brest", number, 5))
+        # Records carry the log's clock, in milliseconds on some engines.
+        await asyncio.sleep(0.005)
+        instants.append(datetime.now(UTC))
+    found = [await log.offsets_at(TOPICS, instant) for instant in instants]
+    read = [poll_numbers(records_of(await take(log, 5 * left, found[-1 - left])), "brest") for left in (3, 2, 1)]
+    assert read == [[0, 1, 2], [1, 2], [2]]
+    assert found[3] == await log.end_offsets(TOPICS)
+
+
+async def test_retiring_never_takes_what_is_not_consumed(log: Log) -> None:
+    for number in range(4):
+        await log.publish("brest", poll("brest", number, 5))
+    third = records_of(await take(log, 20))[10]
+    consumed = {TopicPartition(third.topic, third.partition): third.offset}
+    await log.retire(datetime.now(UTC) + timedelta(days=1), consumed)
+    await log.publish("brest", poll("brest", 4, 5))
+    left = records_of(await take_until(log, 4))
+    assert poll_numbers(left, "brest")[-3:] == [2, 3, 4]
+    assert torn_polls(record.value for record in left) == {}
+    assert records_of(await take(log, 15, consumed)) == left[-15:]
+
+
+async def test_retiring_never_takes_what_is_young(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 5))
+    await log.retire(datetime.now(UTC) - timedelta(seconds=10), await log.end_offsets(TOPICS))
+    assert poll_numbers(records_of(await take(log, 5)), "brest") == [1]
+
+
+@pytest.mark.spark
+async def test_a_frame_holds_the_records_between_two_offsets(log: Log, spark: SparkSession) -> None:
+    for number in range(5):
+        await log.publish("brest", poll("brest", number, 3) + poll("brest", number, 1, "feed_status"))
+    records = [record for record in records_of(await take(log, 20)) if record.topic == "station_status"]
+    start, end = (
+        {TopicPartition(record.topic, record.partition): record.offset} for record in (records[4], records[11])
+    )
+    frame = log.frame(spark, ["station_status"], start, end).orderBy("partition", "offset")
+    assert [stored(row) for row in frame.collect()] == records[4:11]
+    everything = log.frame(spark, TOPICS, {}, await log.end_offsets(TOPICS))
+    assert everything.count() == 20
+    assert log.frame(spark, ["station_status"], end, end).count() == 0
+
+
+@pytest.mark.spark
+async def test_a_large_frame_comes_whole_and_once(log: Log, spark: SparkSession) -> None:
+    for number in range(10):
+        await log.publish("brest", poll("brest", number, 9_000))
+    frame = log.frame(spark, ["station_status"], {}, await log.end_offsets(TOPICS))
+    assert polls_in(frame) == {number: 9_000 for number in range(10)}
+
+
+@pytest.mark.spark
+async def test_frames_and_streams_have_the_columns_of_the_kafka_source(log: Log, spark: SparkSession) -> None:
+    columns = (
+        "struct<key:binary,value:binary,topic:string,partition:int,offset:bigint,timestamp:timestamp,timestampType:int>"
+    )
+    end = await log.end_offsets(TOPICS)
+    assert log.frame(spark, TOPICS, {}, end).schema.simpleString() == columns
+    assert log.stream(spark, TOPICS, {}).schema.simpleString() == columns
+
+
+@pytest.mark.spark
+async def test_a_stream_takes_a_backlog_in_bounded_steps_of_whole_polls(
+    log: Log, spark: SparkSession, tmp_path: Path
+) -> None:
+    for number in range(12):
+        await log.publish("brest", poll("brest", number, 20_000))
+    steps = [step for step in run_stream(log.stream(spark, TOPICS, {}), tmp_path / "checkpoint") if step.polls]
+    assert len(steps) > 1
+    assert [step.polls for step in steps] == [dict.fromkeys(step.polls, 20_000) for step in steps]
+    assert [number for step in steps for number in sorted(step.polls)] == list(range(12))
+
+
+@pytest.mark.spark
+async def test_a_stream_restarted_from_the_consumed_offsets_gives_each_record_once(
+    log: Log, spark: SparkSession, tmp_path: Path
+) -> None:
+    counts: Counter[int] = Counter()
+    offsets: Offsets = {}
+    for run in range(3):
+        for number in range(run * 4, run * 4 + 4):
+            await log.publish("brest", poll("brest", number, 100 * (number + 1)))
+        for step in run_stream(log.stream(spark, TOPICS, offsets), tmp_path / f"checkpoint-{run}"):
+            counts.update(step.polls)
+            offsets = {**offsets, **step.offsets}
+    assert counts == {number: 100 * (number + 1) for number in range(12)}
+
+
+@pytest.mark.spark
+async def test_a_running_stream_picks_up_what_is_published_later(log: Log, spark: SparkSession, tmp_path: Path) -> None:
+    seen: list[Step] = []
+    query = start_stream(log.stream(spark, TOPICS, {}).writeStream, tmp_path / "checkpoint", seen)
+    try:
+        for number in range(3):
+            await log.publish("brest", poll("brest", number, 41))
+            async with asyncio.timeout(60):
+                while not any(number in step.polls for step in seen):
+                    assert query.exception() is None
+                    await asyncio.sleep(0.01)
+    finally:
+        query.stop()
+    assert [step.polls for step in seen if step.polls] == [{0: 41}, {1: 41}, {2: 41}]
+
+
+class Step(NamedTuple):
+    """What one micro-batch held: how many records of which poll, and the offsets after it."""
+
+    polls: dict[int, int]
+    offsets: dict[TopicPartition, int]
+
+
+def run_stream(frame: DataFrame, checkpoint: Path) -> list[Step]:
+    """The micro-batches of all that is in the log now."""
+    steps: list[Step] = []
+    query = start_stream(frame.writeStream.trigger(availableNow=True), checkpoint, steps)
+    query.awaitTermination(100)
+    assert query.exception() is None
+    return steps
+
+
+def start_stream(writer: DataStreamWriter, checkpoint: Path, steps: list[Step]) -> StreamingQuery:
+    def collect(batch: DataFrame, _: int) -> None:
+        ends = batch.groupBy("topic", "partition").agg({"offset": "max"}).collect()
+        steps.append(Step(polls_in(batch), {TopicPartition(row[0], row[1]): row[2] + 1 for row in ends}))
+
+    return writer.foreachBatch(collect).option("checkpointLocation", str(checkpoint)).start()
+
+
+def polls_in(frame: DataFrame) -> dict[int, int]:
+    polls = frame.selectExpr("cast(get_json_object(cast(value AS string), '$.poll') AS long) AS poll")
+    return {row["poll"]: row["count"] for row in polls.groupBy("poll").count().collect()}
+
+
+def stored(row: Row) -> StoredRecord:
+    appended_at = row.timestamp.astimezone(UTC)
+    return StoredRecord(row.topic, row.partition, row.offset, row.key.decode(), bytes(row.value), appended_at)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from backend.context import Context
+from backend.live import LiveSystem
+from backend.schema import schema
+from pipeline.model import FeedState, SystemInformation
+from tests.small_city import NOW, POLL, SYSTEM, ask, feed, minutes, open_context, vehicle
+
+
+@pytest.fixture
+async def context(tmp_path: Path) -> AsyncIterator[Context]:
+    async with open_context(tmp_path) as context:
+        yield context
+
+
+def add_system(context: Context, system_id: str, name: str) -> None:
+    said = SystemInformation(system_id=system_id, polled_at=POLL, name=name, time_zone="Europe/Oslo")
+    context.live.systems[system_id] = LiveSystem(information=said)
+
+
+async def test_systems_are_listed_by_name_once_they_are_known(context: Context) -> None:
+    add_system(context, "oslo", "Årstiden")
+    add_system(context, "nantes", "Bicloo")
+    context.live.systems["silent"] = LiveSystem()
+    answer = await schema.execute("{ systems { id name timeZone operator } }", context_value=context)
+    assert answer.errors is None
+    assert answer.data == {
+        "systems": [
+            {"id": "oslo", "name": "Årstiden", "timeZone": "Europe/Oslo", "operator": None},
+            {"id": "nantes", "name": "Bicloo", "timeZone": "Europe/Oslo", "operator": None},
+            {"id": "brest", "name": "Vélo", "timeZone": "Europe/Paris", "operator": "Ville"},
+        ]
+    }
+
+
+async def test_what_is_not_known_is_null(context: Context) -> None:
+    add_system(context, "new", "New")
+    query = '{ none: system(id: "none") { id } new: system(id: "new") { poll { polledAt } network { bikes } isStale } }'
+    answer = await schema.execute(query, context_value=context)
+    assert answer.errors is None
+    assert answer.data == {"none": None, "new": {"poll": None, "network": None, "isStale": True}}
+    assert await ask(context, 'station(id: "none") { id }') == {"station": None}
+
+
+async def test_a_station_is_answered_with_all_that_is_known_of_it(context: Context) -> None:
+    selection = """station(id: "g") { id name lat lon capacity observedCapacity status {
+        state bikes docks bikesDisabled docksDisabled isInstalled isRenting isReturning polledAt lastReported } }"""
+    assert await ask(context, selection) == {
+        "station": {
+            "id": "g",
+            "name": "Gare",
+            "lat": 48.388,
+            "lon": -4.48,
+            "capacity": 10,
+            "observedCapacity": 14,
+            "status": {
+                "state": "EMPTY",
+                "bikes": 0,
+                "docks": 10,
+                "bikesDisabled": None,
+                "docksDisabled": None,
+                "isInstalled": True,
+                "isRenting": True,
+                "isReturning": True,
+                "polledAt": "2026-11-20T17:59:30.000Z",
+                "lastReported": None,
+            },
+        }
+    }
+
+
+async def test_capacities_that_nobody_knows_are_null(context: Context) -> None:
+    answer = await ask(context, 'station(id: "l") { capacity observedCapacity }')
+    assert answer == {"station": {"capacity": None, "observedCapacity": None}}
+
+
+async def test_a_vehicle_is_answered_with_its_station(context: Context) -> None:
+    fields = "id lat lon station { name status { bikes } } isReserved isDisabled rangeMeters charge polledAt"
+    answer = await ask(context, f"vehicles(first: 2) {{ totalCount nodes {{ {fields} }} }}")
+    assert answer["vehicles"] == {
+        "totalCount": 4,
+        "nodes": [
+            {
+                "id": "v1",
+                "lat": 48.39,
+                "lon": -4.49,
+                "station": {"name": "Liberté", "status": {"bikes": 5}},
+                "isReserved": False,
+                "isDisabled": False,
+                "rangeMeters": None,
+                "charge": 0.5,
+                "polledAt": "2026-11-20T17:59:30.000Z",
+            },
+            {
+                "id": "v2",
+                "lat": 48.39,
+                "lon": -4.49,
+                "station": None,
+                "isReserved": True,
+                "isDisabled": False,
+                "rangeMeters": None,
+                "charge": 0.9,
+                "polledAt": "2026-11-20T17:59:30.000Z",
+            },
+        ],
+    }
+
+
+async def test_a_vehicle_at_an_undeclared_station_has_no_station_but_is_not_outside(context: Context) -> None:
+    context.live.systems[SYSTEM].vehicles = {"v9": vehicle("v9", "undeclared", lat=None, lon=None)}
+    selection = "inside: vehicles(outsideStations: false) { nodes { id lat station { id } } }"
+    selection += " outside: vehicles(outsideStations: true) { totalCount }"
+    assert await ask(context, selection) == {
+        "inside": {"nodes": [{"id": "v9", "lat": None, "station": None}]},
+        "outside": {"totalCount": 0},
+    }
+
+
+async def test_the_newest_poll_tells_only_of_its_own_feeds(context: Context) -> None:
+    refused = feed(
+        "vehicle_status",
+        FeedState.REFUSED,
+        NOW - minutes(5),
+        reason="The body is HTML.",
+        http_status=200,
+        latency_ms=12.5,
+        bytes=2048,
+        last_updated=NOW - minutes(9),
+        ttl_seconds=60.0,
+        deviations=3,
+    )
+    context.live.systems[SYSTEM].feeds["vehicle_status"] = refused
+    fields = "feed state reason polledAt lastUpdated ttlSeconds latencyMs bytes deviations"
+    answer = await ask(context, f"poll {{ polledAt feeds {{ feed }} }} feeds {{ {fields} }}")
+    assert answer["poll"] == {
+        "polledAt": "2026-11-20T17:59:30.000Z",
+        "feeds": [{"feed": "station_information"}, {"feed": "station_status"}],
+    }
+    assert answer["feeds"][2] == {
+        "feed": "vehicle_status",
+        "state": "REFUSED",
+        "reason": "The body is HTML.",
+        "polledAt": "2026-11-20T17:55:00.000Z",
+        "lastUpdated": "2026-11-20T17:51:00.000Z",
+        "ttlSeconds": 60.0,
+        "latencyMs": 12.5,
+        "bytes": 2048,
+        "deviations": 3,
+    }
+
+
+async def test_the_network_is_answered_as_it_was_counted(context: Context) -> None:
+    system = context.live.systems[SYSTEM]
+    assert system.network is not None
+    system.network = msgspec.structs.replace(system.network, stations_closed=2, vehicles_reserved=1)
+    selection = """network { polledAt stationsExpected stationsReporting bikes docks bikesDisabled docksDisabled
+        empty nearlyEmpty full nearlyFull closed unknown vehiclesOutsideStations vehiclesReserved vehiclesDisabled }"""
+    assert await ask(context, selection) == {
+        "network": {
+            "polledAt": "2026-11-20T17:59:30.000Z",
+            "stationsExpected": 3,
+            "stationsReporting": 3,
+            "bikes": 9,
+            "docks": 21,
+            "bikesDisabled": 1,
+            "docksDisabled": 0,
+            "empty": 1,
+            "nearlyEmpty": 0,
+            "full": 0,
+            "nearlyFull": 0,
+            "closed": 2,
+            "unknown": 0,
+            "vehiclesOutsideStations": None,
+            "vehiclesReserved": 1,
+            "vehiclesDisabled": None,
+        }
+    }

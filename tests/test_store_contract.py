@@ -1,0 +1,304 @@
+"""What every store promises, against each engine; writers and readers sit in different processes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.ports import Consumed, Row, Store, StoreError, TopicPartition, Value
+from pipeline.tables import (
+    STATION_CAPACITY,
+    STATION_HISTORY,
+    STATION_HOUR,
+    STATION_LATEST,
+    SYSTEM,
+    TABLES,
+    VEHICLE_LATEST,
+    Table,
+)
+from pipeline.wiring import open_store
+from tests.store_writer import MONTH, PARTITION
+
+PROJECT = Path(__file__).resolve().parents[1]
+NOON = datetime(2026, 11, 21, 12, 0, 0, 123_000, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    async with open_store(store_url) as opened:
+        await opened.create(TABLES)
+        yield opened
+
+
+def writer(store_url: str, how: str, stations: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.store_writer", store_url, how, str(stations)]
+    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+
+
+def station(station_id: str, *, after: float = 0, **columns: Value) -> Row:
+    return {
+        "system_id": "brest",
+        "station_id": station_id,
+        "polled_at": NOON + timedelta(seconds=after),
+        **columns,
+    }
+
+
+def change(station_id: str, after: float, bikes: int | None = None) -> Row:
+    return {**station(station_id, after=after, bikes=bikes), "month": 202611}
+
+
+def whole(table: Table, row: Row) -> Row:
+    """The row with every column of the table; what is not given is unknown."""
+    return {column: row.get(column) for column in table.columns}
+
+
+async def test_a_row_comes_back_with_every_column_in_its_type(store: Store) -> None:
+    row: Row = {
+        "system_id": "brest",
+        "vehicle_id": "vélo 'ö' \"1\"",
+        "polled_at": NOON,
+        "lat": 48.390394,
+        "lon": -4,
+        "station_id": "12",
+        "is_reserved": False,
+        "is_disabled": True,
+        "vehicle_type_id": "",
+        "range_meters": 1e-3,
+        "charge": None,
+        "last_reported": datetime(1970, 1, 1, tzinfo=UTC),
+        "hold_seconds": 180.0,
+    }
+    await store.write({VEHICLE_LATEST: [row]})
+    [read] = await store.read(VEHICLE_LATEST, ("brest",))
+    assert read == whole(VEHICLE_LATEST, row)
+    types = {name: type(value) for name, value in whole(VEHICLE_LATEST, row).items()}
+    assert {name: type(value) for name, value in read.items()} == {**types, "lon": float}
+    assert read["polled_at"] == NOON
+    assert isinstance(read["polled_at"], datetime)
+    assert read["polled_at"].tzinfo is UTC
+
+
+async def test_dates_come_back_as_dates(store: Store) -> None:
+    row: Row = {"system_id": "brest", "station_id": "1", "capacity_observed": 12, "date": date(2026, 11, 21)}
+    await store.write({STATION_CAPACITY: [row]})
+    assert await store.read(STATION_CAPACITY, ("brest",)) == [row]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("bikes", "3"), ("is_renting", 1), ("polled_at", NOON.replace(tzinfo=None)), ("hold_seconds", "180"), ("bike", 3)],
+)
+async def test_a_value_that_does_not_fit_its_column_is_refused_and_nothing_written(
+    store: Store, column: str, value: Value
+) -> None:
+    with pytest.raises(StoreError, match=column):
+        await store.write({STATION_LATEST: [station("1"), {**station("2"), column: value}]})
+    assert await store.read(STATION_LATEST, ("brest",)) == []
+
+
+@pytest.mark.parametrize("column", ["system_id", "station_id", "polled_at"])
+async def test_a_row_without_its_key_or_its_age_is_refused(store: Store, column: str) -> None:
+    with pytest.raises(StoreError, match=column):
+        await store.write({STATION_LATEST: [{**station("1"), column: None}]})
+
+
+async def test_writing_the_same_rows_again_changes_nothing(store: Store) -> None:
+    rows = {STATION_LATEST: [station("1", bikes=3)], STATION_HISTORY: [change("1", 0, 3), change("1", 60, 4)]}
+    consumed = Consumed("stream", {PARTITION: 7})
+    for _ in range(3):
+        await store.write(rows, consumed)
+    assert await store.read(STATION_LATEST, ("brest",)) == [whole(STATION_LATEST, rows[STATION_LATEST][0])]
+    assert await store.read(STATION_HISTORY, ("brest", "1", 202611)) == [
+        whole(STATION_HISTORY, row) for row in rows[STATION_HISTORY]
+    ]
+    assert await store.offsets("stream") == {PARTITION: 7}
+
+
+async def test_a_row_never_replaces_a_newer_one(store: Store) -> None:
+    await store.write({STATION_LATEST: [station("1", after=60, bikes=5), station("2", bikes=1)]})
+    await store.write({STATION_LATEST: [station("1", bikes=3, docks=9), station("2", after=60, bikes=2)]})
+    assert await store.read(STATION_LATEST, ("brest",)) == [
+        whole(STATION_LATEST, station("1", after=60, bikes=5)),
+        whole(STATION_LATEST, station("2", after=60, bikes=2)),
+    ]
+
+
+async def test_the_newest_of_several_rows_in_one_write_wins(store: Store) -> None:
+    await store.write({STATION_LATEST: [station("1", bikes=1), station("1", after=60, bikes=2), station("1", bikes=3)]})
+    assert await store.read(STATION_LATEST, ("brest",)) == [
+        whole(STATION_LATEST, station("1", after=60, bikes=2)),
+    ]
+
+
+async def test_a_column_left_out_keeps_what_it_holds(store: Store) -> None:
+    await store.write({STATION_LATEST: [station("1", bikes=1, docks=8)], STATION_HISTORY: [change("1", 0, 1)]})
+    await store.write({STATION_LATEST: [station("1", after=60, bikes=2)]})
+    await store.write({STATION_HISTORY: [{**change("1", 0), "docks": 8}]})
+    assert await store.read(STATION_LATEST, ("brest",)) == [
+        whole(STATION_LATEST, station("1", after=60, bikes=2, docks=8))
+    ]
+    assert await store.read(STATION_HISTORY, ("brest", "1", 202611)) == [
+        whole(STATION_HISTORY, {**change("1", 0, 1), "docks": 8})
+    ]
+
+
+async def test_a_newer_record_may_know_less_than_the_one_before(store: Store) -> None:
+    await store.write({STATION_LATEST: [station("1", bikes=1, docks=8)]})
+    await store.write({STATION_LATEST: [station("1", after=60, bikes=2, docks=None)]})
+    assert await store.read(STATION_LATEST, ("brest",)) == [whole(STATION_LATEST, station("1", after=60, bikes=2))]
+
+
+async def test_each_job_has_its_own_offsets_and_they_never_go_back(store: Store) -> None:
+    vehicles = TopicPartition("vehicle_status", 0)
+    assert await store.offsets("stream") == {}
+    await store.write({}, Consumed("stream", {PARTITION: 10, vehicles: 4}))
+    await store.write({}, Consumed("lake", {PARTITION: 3}))
+    await store.write({}, Consumed("stream", {PARTITION: 9, vehicles: 5}))
+    assert await store.offsets("stream") == {PARTITION: 10, vehicles: 5}
+    assert await store.offsets("lake") == {PARTITION: 3}
+
+
+async def test_offsets_are_not_stored_without_their_rows(store: Store) -> None:
+    with pytest.raises(StoreError):
+        await store.write({STATION_LATEST: [{"system_id": "brest"}]}, Consumed("stream", {PARTITION: 10}))
+    assert await store.offsets("stream") == {}
+
+
+async def times(store: Store, **bounds: Value) -> list[float]:
+    partition = ("brest", "1", 202611)
+    rows = await store.read(STATION_HISTORY, partition, **bounds)  # type: ignore[arg-type]
+    instants = [row["polled_at"] for row in rows]
+    return [(instant - NOON).total_seconds() for instant in instants if isinstance(instant, datetime)]
+
+
+async def test_a_range_is_read_in_clustering_order(store: Store) -> None:
+    await store.write({STATION_HISTORY: [change("1", after) for after in (120, 0, 240, 60, 180)] + [change("2", 30)]})
+    minute, three = NOON + timedelta(seconds=60), NOON + timedelta(seconds=180)
+    assert await times(store) == [0, 60, 120, 180, 240]
+    assert await times(store, lower=minute, upper=three) == [60, 120]
+    assert await times(store, lower=minute) == [60, 120, 180, 240]
+    assert await times(store, upper=three, newest_first=True) == [120, 60, 0]
+    assert await times(store, upper=three, newest_first=True, limit=1) == [120]
+    assert await times(store, limit=2) == [0, 60]
+
+
+async def test_only_the_columns_asked_for_are_read(store: Store) -> None:
+    await store.write({STATION_LATEST: [station("1", bikes=3, is_renting=True), station("2")]})
+    assert await store.read(STATION_LATEST, ("brest",), columns=("is_renting", "station_id")) == [
+        {"is_renting": True, "station_id": "1"},
+        {"is_renting": None, "station_id": "2"},
+    ]
+    with pytest.raises(StoreError, match=r"^Table station_latest has no column wheels\.$"):
+        await store.read(STATION_LATEST, ("brest",), columns=("wheels",))
+
+
+async def test_a_prefix_fixes_the_first_clustering_columns(store: Store) -> None:
+    day = date(2026, 11, 21)
+    rows = [
+        {
+            "system_id": "brest",
+            "date": day,
+            "station_id": station_id,
+            "start": NOON + timedelta(hours=hour),
+            "hour": hour,
+        }
+        for station_id in ("1", "10", "2")
+        for hour in range(3)
+    ]
+    await store.write({STATION_HOUR: rows})
+    ten = await store.read(STATION_HOUR, ("brest", day), ("10",), lower=NOON + timedelta(hours=1))
+    assert ten == [whole(STATION_HOUR, row) for row in rows[4:6]]
+    assert await store.read(STATION_HOUR, ("brest", day), ("10", NOON)) == [whole(STATION_HOUR, rows[3])]
+    from_ten = await store.read(STATION_HOUR, ("brest", day), lower="10", upper="2")
+    assert from_ten == [whole(STATION_HOUR, row) for row in rows[3:6]]
+
+
+@pytest.mark.parametrize(
+    ("partition", "bounds"),
+    [((), {}), (("brest", "1"), {}), (("brest",), {"prefix": ("1",), "lower": "2"}), ((3,), {})],
+)
+async def test_a_read_that_does_not_fit_the_table_is_refused(
+    store: Store, partition: tuple[Value, ...], bounds: dict[str, Value]
+) -> None:
+    with pytest.raises(StoreError, match="station_latest"):
+        await store.read(STATION_LATEST, partition, **bounds)  # type: ignore[arg-type]
+
+
+async def test_replacing_leaves_exactly_the_new_rows_and_other_partitions_alone(store: Store) -> None:
+    rennes = {**station("1", bikes=9), "system_id": "rennes"}
+    await store.write({STATION_LATEST: [station("1", after=60, bikes=1), station("2"), rennes]})
+    await store.replace({STATION_LATEST: [("brest",)]}, {STATION_LATEST: [station("1", docks=2), station("3")]})
+    assert await store.read(STATION_LATEST, ("brest",)) == [
+        whole(STATION_LATEST, station("1", docks=2)),
+        whole(STATION_LATEST, station("3")),
+    ]
+    await store.replace({STATION_LATEST: [("brest",)]}, {})
+    assert await store.read(STATION_LATEST, ("brest",)) == []
+    assert await store.read(STATION_LATEST, ("rennes",)) == [whole(STATION_LATEST, rennes)]
+
+
+async def test_replacing_refuses_a_row_of_a_partition_that_it_does_not_name(store: Store) -> None:
+    await store.write({STATION_LATEST: [station("1")]})
+    with pytest.raises(StoreError, match="rennes"):
+        await store.replace({STATION_LATEST: [("brest",)]}, {STATION_LATEST: [{**station("1"), "system_id": "rennes"}]})
+    assert await store.read(STATION_LATEST, ("brest",)) == [whole(STATION_LATEST, station("1"))]
+
+
+async def test_a_reader_sees_a_replaced_partition_before_or_after_never_a_mix(store: Store, store_url: str) -> None:
+    process = writer(store_url, "replace", 60)
+    versions: set[int] = set()
+    async with asyncio.timeout(60):
+        while len(versions) < 50:
+            rows = await store.read(STATION_LATEST, ("brest",))
+            numbers = [row["bikes"] for row in rows]
+            if numbers:
+                assert isinstance(numbers[0], int)
+                assert numbers == [numbers[0]] * (60 // (1 + numbers[0] % 2))
+                versions.add(numbers[0])
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.timeout(240)
+async def test_rows_and_offsets_stay_together_when_the_writer_is_killed(store: Store, store_url: str) -> None:
+    for _ in range(15):
+        process = writer(store_url, "write", 500)
+        assert process.stdout
+        first = await asyncio.to_thread(process.stdout.readline)
+        await asyncio.sleep(random.uniform(0, 0.05))  # the moment of the kill, not a wait for something
+        process.kill()
+        acknowledged = [int(line) for line in (first + process.communicate()[0]).splitlines()]
+        number = (await store.offsets("stream"))[PARTITION]
+        rows = await store.read(STATION_LATEST, ("brest",))
+        [newest] = await store.read(STATION_HISTORY, ("brest", "0000", MONTH), newest_first=True, limit=1)
+        assert [row["bikes"] for row in rows] == [number] * 500
+        assert newest["bikes"] == number
+        assert number >= acknowledged[-1]
+
+
+async def test_rows_do_not_expire_before_their_time(store: Store) -> None:
+    vehicle: Row = {"system_id": "brest", "vehicle_id": "1", "polled_at": NOON - timedelta(days=9)}
+    await store.write({VEHICLE_LATEST: [vehicle], STATION_LATEST: [station("1")]})
+    await store.expire(datetime.now(UTC) + timedelta(days=1.9))
+    assert await store.read(VEHICLE_LATEST, ("brest",)) == [whole(VEHICLE_LATEST, vehicle)]
+    await store.expire(datetime.now(UTC) + timedelta(days=1_000))
+    assert await store.read(STATION_LATEST, ("brest",)) == [whole(STATION_LATEST, station("1"))]
+
+
+async def test_creating_again_keeps_rows_and_adds_what_is_new(store: Store) -> None:
+    await store.write({SYSTEM: [{"part": "all", "system_id": "brest", "polled_at": NOON, "name": "Vélozef"}]})
+    wider = replace(SYSTEM, columns={**SYSTEM.columns, "colour": "text", "opened": "date"})
+    await store.create([wider, *TABLES[1:], replace(SYSTEM, name="another_table")])
+    await store.write({wider: [{"part": "all", "system_id": "brest", "polled_at": NOON, "colour": "orange"}]})
+    [row] = await store.read(wider, ("all",))
+    assert [row["name"], row["colour"], row["opened"]] == ["Vélozef", "orange", None]
+    assert await store.read(replace(SYSTEM, name="another_table"), ("all",)) == []
