@@ -114,6 +114,18 @@ async def test_creating_again_keeps_what_is_there(log: Log) -> None:
     assert poll_numbers(records_of(await take(log, 2)), "brest") == [1]
 
 
+async def test_processes_that_create_a_log_at_once_do_not_get_in_each_others_way(log_url: str) -> None:
+    processes = [publisher(log_url, f"system-{number}", 1, 3, 0) for number in range(6)]
+    assert [await asyncio.to_thread(process.wait) for process in processes] == [0] * 6
+    async with open_log(log_url) as log:
+        records = records_of(await take(log, 18, topics=["station_status"]))
+    printed = [process.communicate()[0].split() for process in processes]
+    assert [len(numbers) for numbers in printed] == [3] * 6
+    assert [poll_numbers(records, f"system-{number}") for number in range(6)] == [
+        [int(number) for number in numbers] for numbers in printed
+    ]
+
+
 async def test_a_subscriber_gets_only_the_topics_it_asked_for(log: Log) -> None:
     await log.publish("brest", poll("brest", 1, 2) + poll("brest", 1, 3, "feed_status"))
     await log.publish("brest", poll("brest", 2, 4, "feed_status"))
@@ -130,6 +142,20 @@ async def test_the_end_lies_behind_the_last_record(log: Log) -> None:
     partition = TopicPartition("station_status", first.partition)
     assert first.offset < end[partition] <= second.offset
     assert poll_numbers(records_of(await take(log, 2, end)), "brest") == [2]
+
+
+async def test_the_end_of_a_topic_stays_while_others_grow(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 1, "feed_status") + poll("brest", 1, 3))
+    end = await log.end_offsets(["feed_status"])
+    await log.publish("brest", poll("brest", 2, 3))
+    assert await log.end_offsets(["feed_status"]) == end
+
+
+async def test_who_has_read_everything_stands_at_the_end_or_behind_it(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 1, "feed_status") + poll("brest", 1, 3))
+    await log.publish("brest", poll("brest", 2, 2))
+    batches = await take(log, 6)
+    assert all(batches[-1].offsets[place] >= end for place, end in (await log.end_offsets(TOPICS)).items())
 
 
 async def test_reading_resumes_from_every_batch_and_every_record(log: Log) -> None:

@@ -294,6 +294,15 @@ async def test_rows_do_not_expire_before_their_time(store: Store) -> None:
     assert await store.read(STATION_LATEST, ("brest",)) == [whole(STATION_LATEST, station("1"))]
 
 
+async def test_processes_that_create_a_store_at_once_do_not_get_in_each_others_way(store_url: str) -> None:
+    processes = [writer(store_url, "create", 0) for _ in range(6)]
+    assert [await asyncio.to_thread(process.wait) for process in processes] == [0] * 6
+    for process in processes:
+        process.communicate()
+    async with open_store(store_url) as store:
+        assert await store.read(STATION_LATEST, ("brest",)) == []
+
+
 async def test_creating_again_keeps_rows_and_adds_what_is_new(store: Store) -> None:
     await store.write({SYSTEM: [{"part": "all", "system_id": "brest", "polled_at": NOON, "name": "Vélozef"}]})
     wider = replace(SYSTEM, columns={**SYSTEM.columns, "colour": "text", "opened": "date"})
