@@ -93,7 +93,7 @@ async def test_a_full_disk_refuses_a_write_whole_with_its_offsets_and_goes_on_wh
         await store.write({STATION_LATEST: version(1, 100)}, Consumed("stream", {place: 1}))
         await asyncio.to_thread(ballast.write_bytes, bytes(500_000))
         with pytest.raises(StoreError, match=r"store\.sqlite: no room for the store"):
-            await store.write({STATION_LATEST: version(2, 5_000)}, Consumed("stream", {place: 2}))
+            await store.write({STATION_LATEST: version(2, 20_000)}, Consumed("stream", {place: 2}))
         assert [row["bikes"] for row in await store.read(STATION_LATEST, ("brest",))] == [1] * 100
         assert await store.offsets("stream") == {place: 1}
         await asyncio.to_thread(ballast.unlink)
