@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 from backend import protocol
 from tests.live_server import UPDATES, Client, LiveServer, Poller, client, running, settings_in
 
-AUDIT = Path(__file__).parent / "js" / "audit.mjs"
+AUDIT = Path(__file__).parent / "audit.mjs"
 LIBRARY = Path(__file__).parents[1] / "frontend" / "node_modules" / "graphql-http"
 PING = {"type": "ping"}
 
