@@ -18,6 +18,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.live_server import LiveServer
+
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMEDRIVER = Path("/usr/bin/chromedriver")
 PATIENCE = 15.0
@@ -133,6 +135,17 @@ class Browser:
     def foreign_requests(self) -> list[str]:
         ours = urlsplit(self._origin).netloc
         return [url for url in self.requests() if urlsplit(url).netloc != ours]
+
+
+def address(server: LiveServer, rest: str = "") -> str:
+    return f"http://127.0.0.1:{server.port}/{rest}"
+
+
+def state_of(browser: Browser, name: str) -> tuple[str, str]:
+    """The state and the sign of a station's mark."""
+    mark = f"{browser.marker(name)} .mark"
+    found: str = browser.run("return document.querySelector(arguments[0])?.dataset.state ?? ''", mark)
+    return found, browser.text(mark)
 
 
 @contextmanager

@@ -16,6 +16,10 @@ from tests import engines
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tests.browser import Browser
+    from tests.live_server import LiveServer
+    from tests.published_city import City
+
 _SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
 
@@ -64,3 +68,31 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     started = session(Settings.read(data=tmp_path_factory.mktemp("spark")), "tests")
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The one browser of the test run; each test opens its page afresh."""
+    from tests.browser import browsing
+
+    with browsing(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> City:
+    """A city whose first poll is in the log."""
+    from tests.published_city import City
+
+    found = City(Settings.read(data=tmp_path, tiles=""))
+    found.begin()
+    return found
+
+
+@pytest.fixture
+def city_server(city: City) -> Iterator[LiveServer]:
+    """The server of that city."""
+    from tests.live_server import running
+
+    with running(city.settings) as found:
+        yield found
