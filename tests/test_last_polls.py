@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
+from pipeline import last_polls as module
 from pipeline.gbfs_model import Feed
 from pipeline.last_polls import LastPolls, last_polls
 from pipeline.model import StationStatus, SystemInformation, Topic
@@ -163,3 +164,30 @@ async def test_totals_after_the_last_poll_do_not_hide_it(log: Log) -> None:
     assert found.published["harbour"].polled_at == NOON
     assert isinstance(found.systems["harbour"], SystemInformation)
     assert msgspec.structs.asdict(found.systems["harbour"])["feed_url"] == URL
+
+
+async def test_a_last_poll_with_an_unreadable_record_gives_the_others(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUIET_SECONDS", 0.2)
+    observer = Observer("harbour", Settings(), feed_url=URL)
+    sent = Fetch(body=body(statuses(status("st_1"), status("st_2")), NOON))
+    records = observer.observe(NOON, {Feed.STATION_STATUS: sent}).log_records()
+    broken = [record._replace(value=b"{}") if record.key == "harbour/st_1" else record for record in records]
+    await log.publish("harbour", broken)
+    await log.publish("harbour", [LogRecord(Topic.NETWORK_STATUS, "harbour", b"{}")])
+
+    found = await last_polls(log, {URL})
+
+    assert set(found.published["harbour"].statuses) == {"st_2"}
+
+
+async def test_other_systems_polls_around_the_last_one_are_not_mixed_in(log: Log) -> None:
+    city, other = City(log), City(log, "other", "https://example.org/other.json")
+    await other.poll(NOON, status("st_1", bikes=1), status("st_9"))
+    await city.poll(NOON, status("st_1", bikes=5))
+    await other.poll(NOON + MINUTE, status("st_1", bikes=2))
+
+    found = await last_polls(log, {URL})
+
+    assert {key: seen.bikes for key, seen in found.published["harbour"].statuses.items()} == {"st_1": 5}

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from pipeline.adapters.sqlite_log import SqliteLog
+from pipeline.fetch import Fetcher
+from pipeline.last_polls import LastPolls
 from pipeline.model import (
     FeedState,
     FeedStatus,
@@ -21,8 +25,9 @@ from pipeline.model import (
     Topic,
     VehicleStatus,
 )
-from pipeline.poller import poll_forever
-from pipeline.ports import Log
+from pipeline.poller import SystemPoller, poll_forever
+from pipeline.ports import Log, LogRecord
+from pipeline.reading import Fetch
 from pipeline.settings import Settings
 from pipeline.wiring import open_log
 from tests.feed_server import FeedServer, feed_server
@@ -356,6 +361,64 @@ async def test_a_system_that_does_not_name_itself_is_named_after_its_url(
     port = feeds.base.rpartition(":")[2]
     assert {record.system_id for record in records} == {f"127-0-0-1-{port}-brest"}
     assert "named after its URL. system_information names no system_id." in caplog.text
+
+
+class FaultyLog(SqliteLog):
+    """A log with a fault of its own in the first publish."""
+
+    is_faulty = True
+
+    async def publish(self, partition_key: str, records: Sequence[LogRecord]) -> None:
+        if self.is_faulty:
+            self.is_faulty = False
+            msg = "a fault"
+            raise RuntimeError(msg)
+        await super().publish(partition_key, records)
+
+
+async def test_a_fault_of_ours_costs_one_poll(
+    feeds: FeedServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = feeds.serve_system("harbour")
+    feeds.answers["station_status"] = live()
+
+    async with FaultyLog(str(tmp_path / "log.sqlite")) as log:
+        await log.create(list(Topic))
+        async with polling(log, url):
+            await read_until(log, polls_of(2))
+
+    assert caplog.text.count("harbour: the poll failed") == 1
+
+
+class FaultyFetcher(Fetcher):
+    """A fetcher with a fault of its own in the first fetch."""
+
+    is_faulty = True
+
+    async def fetch(self, url: str) -> Fetch:
+        if self.is_faulty:
+            self.is_faulty = False
+            msg = "a fault"
+            raise RuntimeError(msg)
+        return await super().fetch(url)
+
+
+async def test_a_fault_of_ours_before_the_first_poll_is_got_over(
+    feeds: FeedServer, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = feeds.serve_system("harbour")
+    feeds.answers["station_status"] = live()
+    settings = Settings(min_poll_seconds=POLL_SECONDS)
+
+    async with httpx.AsyncClient() as client:
+        poller = SystemPoller(url, settings, log, FaultyFetcher(client, settings), LastPolls(), {})
+        task = asyncio.create_task(poller.run())
+        await read_until(log, polls_of(1))
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    assert caplog.text.count("polling failed; it begins again") == 1
 
 
 def fill(ballast: Path) -> None:
