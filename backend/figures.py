@@ -78,6 +78,8 @@ async def rank(context: Context, system_id: str, metric: StationMetric, first: d
 
     answers = await gather(read, days(first, last, MOST_DAYS))
     stations = _by_station(chain.from_iterable(answers), column)
+    if not stations:
+        return []
     return _ranked(stations, over_days, _span_seconds(context, system_id, first, last))
 
 

@@ -26,7 +26,7 @@ def parse_instant(value: object) -> datetime:
     """The instant in UTC; raises BadInput for anything but an ISO 8601 time with its offset."""
     instant = _from_iso(datetime, value, "an ISO 8601 time such as 2026-11-20T18:00:00Z")
     if instant.tzinfo is None:
-        msg = f"DateTime: {value!r} has no offset from UTC; write 2026-11-20T18:00:00Z or …+01:00."
+        msg = f"DateTime: {_shown(value)} has no offset from UTC; write 2026-11-20T18:00:00Z or …+01:00."
         raise BadInput(msg)
     _check_year(instant, value, "DateTime")
     return instant.astimezone(UTC)
@@ -49,13 +49,17 @@ def _from_iso(kind: type[Moment], value: object, rule: str) -> Moment:
         return kind.fromisoformat(value)  # type: ignore[arg-type]  # what is not text raises TypeError
     except (TypeError, ValueError):
         name = "DateTime" if kind is datetime else "Date"
-        msg = f"{name}: {value!r} is not {rule}."
+        msg = f"{name}: {_shown(value)} is not {rule}."
         raise BadInput(msg) from None
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:80]
 
 
 def _check_year(moment: date, value: object, name: str) -> None:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        msg = f"{name}: {value!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}."
+        msg = f"{name}: {_shown(value)} is not between the years {FIRST_YEAR} and {LAST_YEAR}."
         raise BadInput(msg)
 
 

@@ -13,11 +13,14 @@ from backend.view import View
 from pipeline.model import StationInformation, StationState, VehicleStatus
 
 
-@lru_cache(maxsize=65536)
 def fold(text: str) -> str:
     """The text without case and accents, as it is searched and sorted."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+# Of names only, which feeds give: what clients search for could be anything, and any amount of it.
+_fold_name = lru_cache(maxsize=65536)(fold)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class StationFilter:
 
 def _named(stations: list[StationInformation], search: str) -> list[StationInformation]:
     words = fold(search).split()
-    return [station for station in stations if all(word in fold(station.name) for word in words)]
+    return [station for station in stations if all(word in _fold_name(station.name) for word in words)]
 
 
 def _within(stations: list[StationInformation], near: Near) -> list[StationInformation]:
@@ -69,7 +72,7 @@ def _within(stations: list[StationInformation], near: Near) -> list[StationInfor
     return [station for station in stations if near.distance(station.lat, station.lon) <= limit]
 
 
-BY_NAME = Order[StationInformation]("name", (str, str), lambda station: (fold(station.name), station.station_id))
+BY_NAME = Order[StationInformation]("name", (str, str), lambda station: (_fold_name(station.name), station.station_id))
 
 
 def by_distance(near: Near) -> Order[StationInformation]:

@@ -51,6 +51,8 @@ def configuration(app: ASGIApp) -> uvicorn.Config:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         lifespan="on",
         log_config=None,
+        # Not a line for each socket that opens or closes.
+        log_level="warning",
         access_log=False,
         server_header=False,
     )

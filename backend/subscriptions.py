@@ -30,6 +30,9 @@ SystemId = Annotated[strawberry.ID, strawberry.argument(description="The system'
 
 MAX_IDS = 1000
 
+MAX_SHARED = 128
+"""How many different updates of a system's state are kept for others to share; the oldest go first."""
+
 
 @strawberry.type(description="Stations that changed, or all of them.")
 class StationUpdates:
@@ -134,10 +137,12 @@ class Updates:
         return self._shared(("since", sequence), self.live.since(sequence), is_snapshot=False)
 
     def _shared(self, point: tuple[object, ...], changed: Collection[str], *, is_snapshot: bool) -> StationUpdates:
-        key = (self.choice, *point)
-        if key not in self.live.memo:
-            self.live.memo[key] = self._update(changed, is_snapshot=is_snapshot)
-        return cast("StationUpdates", self.live.memo[key])
+        memo, key = self.live.memo, (self.choice, *point)
+        if key not in memo:
+            if len(memo) >= MAX_SHARED:
+                memo.pop(next(iter(memo)))
+            memo[key] = self._update(changed, is_snapshot=is_snapshot)
+        return cast("StationUpdates", memo[key])
 
     def _update(self, changed: Collection[str], *, is_snapshot: bool) -> StationUpdates:
         view = View.of(self.context, self.system_id)

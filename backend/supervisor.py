@@ -90,12 +90,18 @@ class Supervisor:
 
     async def _run_once(self, part: Part, pipe: int) -> int:
         process = await self._start(part, pipe)
+        muted = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._echo(part.name, process))
+            group.create_task(self._echo(part.name, process, muted))
             try:
                 return await process.wait()
+            except asyncio.CancelledError:
+                # What a part says while it is being ended (a JVM above all) is no news to anybody.
+                muted.set()
+                raise
             finally:
-                await _end(process)
+                if not await _end(process):
+                    self.say(part.name, f"did not end within {GRACE_SECONDS:g} s and was killed")
 
     async def _start(self, part: Part, pipe: int) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -110,28 +116,34 @@ class Supervisor:
             start_new_session=True,
         )
 
-    async def _echo(self, name: str, process: Process) -> None:
+    async def _echo(self, name: str, process: Process, muted: asyncio.Event) -> None:
         assert process.stdout is not None
-        while True:
-            try:
-                line = await process.stdout.readline()
-            except ValueError:
-                self.say(name, f"(a line of more than {_LONGEST_LINE} bytes)")
-                continue
-            if not line:
-                return
-            self.say(name, line.decode(errors="replace").rstrip())
+        while line := await _line(process.stdout):
+            if not muted.is_set():
+                self.say(name, line.decode(errors="replace").rstrip())
 
 
-async def _end(process: Process) -> None:
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError:
+        return f"(a line of more than {_LONGEST_LINE} bytes)\n".encode()
+
+
+async def _end(process: Process) -> bool:
+    """End the process if it runs, and all that it started; whether it ended by itself."""
+    is_orderly = True
     if process.returncode is None:
         process.terminate()
-        with suppress(TimeoutError):
+        try:
             await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+        except TimeoutError:
+            is_orderly = False
     # The group outlives its leader as long as anything that it started does (a JVM that hangs in its shutdown).
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
+    return is_orderly
 
 
 def _ending(code: int) -> str:

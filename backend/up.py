@@ -27,6 +27,9 @@ _REFUSED_AT_ONCE_SECONDS = 0.4
 _DEMO_TICK_SECONDS = 10.0
 _COLOURS = {"up": "bold", "poll": "cyan", "serve": "green", "stream": "magenta", "simulate": "yellow"}
 
+# Spark loads the module by itself, Java warns of it on every start, and nothing can be done about either.
+_NOISE = frozenset({"WARNING: Using incubator modules: jdk.incubator.vector"})
+
 _screen = Console(highlight=False, markup=False, soft_wrap=True)
 
 
@@ -156,5 +159,7 @@ def _tell_of_demo(settings: Settings, scene: Scene) -> None:
 
 
 def _say(part: str, line: str) -> None:
+    if line in _NOISE:
+        return
     printable = "".join(character if character.isprintable() else " " for character in line)
     _screen.print(Text.assemble((f"{part:<9}", _COLOURS[part]), printable))

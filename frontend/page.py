@@ -84,7 +84,8 @@ class _Tiles(folium.TileLayer):
     """A tile layer that waits: the page adds it once the map looks at the stations."""
 
     def __init__(self, url: str, attribution: str) -> None:
-        super().__init__(url, attr=attribution, max_zoom=_MAX_ZOOM, show=False)
+        # Folium insists on an attribution: without one the page says where the tiles come from.
+        super().__init__(url, attr=attribution or _origin(url) or url, max_zoom=_MAX_ZOOM, show=False)
 
     def get_name(self) -> str:
         return "tiles"

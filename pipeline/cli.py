@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,15 +45,29 @@ def configure(**overrides: object) -> Settings:
 
 
 @contextmanager
-def stoppable(what: str) -> Iterator[None]:
+def stoppable(what: str, *, with_spark: bool = False) -> Iterator[None]:
     """Ctrl-C and SIGTERM end the block in the same orderly way, and ``what`` says so."""
-    # A shell's background jobs start with SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if with_spark:
+            _hush()
+        signal.default_int_handler(number, frame)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         yield
     except KeyboardInterrupt:
         screen.print(what)
+
+
+def _hush() -> None:
+    """Say nothing more on standard error.
+
+    Whatever is in flight breaks when Spark's JVM ends, in threads of PySpark's that tell it in pages of traces.
+    """
+    logging.disable()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 @app.command()
@@ -91,7 +108,7 @@ def stream(
     Example: [bold]bikewire stream --available-now[/]
     """
     settings = configure(data=data)
-    with stoppable("Stopped streaming; it goes on from here next time."):
+    with stoppable("Stopped streaming; it goes on from here next time.", with_spark=True):
         from pipeline.stream import run
 
         run(settings, available_now=available_now)
@@ -119,7 +136,7 @@ def batch(
     """
     days = _days(date, first, last)
     settings = configure(data=data)
-    with stoppable("Stopped; the days named above are computed."):
+    with stoppable("Stopped; the days named above are computed.", with_spark=True):
         from pipeline.batch import run_days
 
         reports = run_days(settings, days, system)

@@ -47,8 +47,11 @@ class FeedEvents:
         if rules == self._rules.get(feed, frozenset()):
             return
         self._rules[feed] = rules
-        counts = ", ".join(f"{found['count']} {rule}" for rule, found in by_rule.items()) or "none any more"
-        example = next((str(found["example"]) for found in by_rule.values()), "")
+        if not rules:
+            logger.info("%s %s: deviations: none any more", self._system_id, feed)
+            return
+        counts = ", ".join(f"{found['count']} {rule}" for rule, found in by_rule.items())
+        example = next(str(found["example"]) for found in by_rule.values())
         logger.info("%s %s: deviations: %s. %s", self._system_id, feed, counts, example)
 
 

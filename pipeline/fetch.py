@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -120,11 +121,16 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(value).replace(tzinfo=UTC) - now).total_seconds()
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_SECONDS)
+        seconds = _seconds_until(value, now)
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_RETRY_SECONDS)
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    try:
+        instant = parsedate_to_datetime(date)
+    except ValueError:
+        return math.nan
+    return (instant.replace(tzinfo=instant.tzinfo or UTC) - now).total_seconds()
 
 
 def _since(started: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-_TALKATIVE = ("httpx", "httpcore", "py4j", "uvicorn", "asyncio", "urllib3")
+_TALKATIVE = ("httpx", "httpcore", "uvicorn", "asyncio")
 
 
 class _Lines(logging.Formatter):
@@ -26,3 +26,5 @@ def set_up(level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
+    # Tells of every call into the JVM, byte by byte: no use even in DEBUG.
+    logging.getLogger("py4j").setLevel("WARNING")

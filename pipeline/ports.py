@@ -1,7 +1,7 @@
 """The two seams: Log and Store. Everything between them is the same code on every engine.
 
 An adapter lives in `pipeline/adapters`, is chosen by the scheme of a URL in `pipeline/wiring.py`, and passes
-the contract tests (`tests/test_log_contract.py`, `tests/test_store_contract.py`) against its real engine.
+the contract tests (`tests/test_log_contract*.py`, `tests/test_store_contract*.py`) against its real engine.
 """
 
 from __future__ import annotations

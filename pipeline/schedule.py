@@ -59,8 +59,7 @@ class Schedule:
     def fetched(self, tick: float, fetches: Mapping[Feed, Fetch], statuses: Mapping[Feed, FeedStatus]) -> None:
         """What was fetched at this tick came out so."""
         for feed, fetch in fetches.items():
-            if (due := self._feeds.get(feed)) is None:
-                continue
+            due = self._feeds[feed]
             due.fetched_at = tick
             due.failures = due.failures + 1 if statuses[feed].state in FAILED else 0
             pause = backoff_seconds(due.failures, self._min_poll_seconds) if due.failures else 0

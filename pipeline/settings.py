@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -81,7 +82,7 @@ class Settings(BaseSettings):
             msg = "name at least one feed"
             raise ValueError(msg)
         for url in value:
-            if not url.startswith(("http://", "https://")):
+            if not _is_http(url):
                 msg = f"{url!r} is not an http(s) URL"
                 raise ValueError(msg)
         return value
@@ -135,6 +136,14 @@ def _refuse_unknown(environment: Iterable[str], fields: Iterable[str]) -> None:
             nearest = difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0)[0]
             msg = f"{variable}: Bikewire has no such setting; the nearest is {nearest}."
             raise SettingsError(msg)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _sentence(error: ValidationError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from tests import engines
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from tests.browser import Browser
+    from tests.live_server import LiveServer
+    from tests.published_city import City
 
 _SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
@@ -41,6 +46,20 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return engines.store_url(request.param, tmp_path)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The one Spark session of the test run, with the settings that Bikewire runs with."""
@@ -49,3 +68,31 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     started = session(Settings.read(data=tmp_path_factory.mktemp("spark")), "tests")
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The one browser of the test run; each test opens its page afresh."""
+    from tests.browser import browsing
+
+    with browsing(tmp_path_factory.mktemp("profile")) as found:
+        yield found
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> City:
+    """A city whose first poll is in the log."""
+    from tests.published_city import City
+
+    found = City(Settings.read(data=tmp_path, tiles=""))
+    found.begin()
+    return found
+
+
+@pytest.fixture
+def city_server(city: City) -> Iterator[LiveServer]:
+    """The server of that city."""
+    from tests.live_server import running
+
+    with running(city.settings) as found:
+        yield found

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from backend.app import create_app
 from backend.server import configuration, drop_stalled
@@ -71,12 +72,11 @@ class LiveServer:
 
 
 @contextmanager
-def running(settings: Settings, clock: Callable[[], datetime] | None = None) -> Iterator[LiveServer]:
-    """Serve in a thread until the block ends; ready when it begins."""
-    listener = listen("127.0.0.1", 0)
+def running(settings: Settings, *, port: int = 0, is_ready: bool = True) -> Iterator[LiveServer]:
+    """Serve in a thread until the block ends; ready when it begins, unless it can't be. Port 0 is any free one."""
+    listener = listen("127.0.0.1", port)
     drop_stalled(listener)
-    app = create_app(settings, clock) if clock else create_app(settings)
-    found = LiveServer(listener.getsockname()[1], uvicorn.Server(configuration(app)))
+    found = LiveServer(listener.getsockname()[1], uvicorn.Server(configuration(create_app(settings))))
 
     async def serve() -> None:
         found.loop = asyncio.get_running_loop()
@@ -86,7 +86,7 @@ def running(settings: Settings, clock: Callable[[], datetime] | None = None) -> 
     thread.start()
     try:
         until(lambda: found.server.started, "the start of the server")
-        until(found.is_ready, "readiness")
+        until(lambda: found.is_ready() or not is_ready, "readiness")
         yield found
     finally:
         found.server.should_exit = True
@@ -156,8 +156,11 @@ class Client:
         return found
 
     async def closing(self) -> tuple[int | None, str | None]:
-        """How the server closes the socket."""
-        await asyncio.wait_for(self.socket.wait_closed(), PATIENCE)
+        """How the server closes the socket, after whatever it has sent."""
+        async with asyncio.timeout(PATIENCE):
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.socket.recv()
         return self.socket.close_code, self.socket.close_reason
 
 

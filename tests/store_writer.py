@@ -1,6 +1,7 @@
 """Writes numbered versions of a network to a store, as a process of its own, until it is killed.
 
-``python -m tests.store_writer URL write|replace STATIONS`` prints a version's number once it is written.
+``python -m tests.store_writer URL create|write|replace STATIONS`` prints a version's number once it is written;
+``create`` makes the store and ends.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ async def run(url: str, how: str, stations: int) -> None:
     """Write version after version, numbered from the clock."""
     async with open_store(url) as store:
         await store.create(TABLES)
+        if how == "create":
+            return
         for number in itertools.count(time.time_ns() // 1_000_000):
             await {"write": write, "replace": replace}[how](store, number, stations)
             sys.stdout.write(f"{number}\n")

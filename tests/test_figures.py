@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from backend.context import Context
 from backend.types.figures import StationMetric
 from pipeline.tables import NETWORK_DAY, STATION_DAY, STATION_HOUR
-from tests.small_city import ask, fill, open_context, refusal
+from tests.small_city import SYSTEM, ask, fill, open_context, refusal
 
 FIGURES: dict[str, Any] = {
     "bikes_mean": 3.5,
@@ -291,3 +292,10 @@ async def test_the_longest_range_of_days_is_answered(context: Context) -> None:
     first = last - timedelta(days=91)
     answer = await ask(context, f'station(id: "g") {{ days(from: "{first}", to: "{last}") {{ date }} }}')
     assert answer == {"station": {"days": [{"date": "2026-11-16"}]}}
+
+
+async def test_a_system_whose_time_zone_nobody_knows_has_no_ranking(context: Context) -> None:
+    system = context.live.systems[SYSTEM]
+    assert system.information is not None
+    system.information = msgspec.structs.replace(system.information, time_zone="Mars/Olympus")
+    assert await ranking(context, "BIKES_MEAN") == []

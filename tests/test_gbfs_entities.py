@@ -155,6 +155,10 @@ def test_a_station_is_read_as_declared() -> None:
     assert (lenient_station(read, ()), read.deviations) == (expected, [])
 
 
+def test_a_declared_station_without_an_id_is_none() -> None:
+    assert lenient_station(fields(station("")), ()) is None
+
+
 @pytest.mark.parametrize(
     ("values", "expected", "rule", "action"),
     [

@@ -6,29 +6,17 @@ import asyncio
 import json
 import random
 import statistics
-import subprocess
-import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from pipeline.ports import Log, LogBatch, LogError, LogRecord, Offsets, StoredRecord, TopicPartition
+from pipeline.ports import Log, LogError, LogRecord, StoredRecord, TopicPartition
 from pipeline.wiring import open_log
 from tests.log_publisher import poll
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
-    from pyspark.sql.streaming.query import StreamingQuery
-    from pyspark.sql.streaming.readwriter import DataStreamWriter
-
-TOPICS = ["station_status", "feed_status"]
-PROJECT = Path(__file__).resolve().parents[1]
+from tests.published_polls import TOPICS, poll_numbers, publisher, records_of, take, take_until, torn_polls
 
 
 @pytest.fixture
@@ -38,50 +26,8 @@ async def log(log_url: str) -> AsyncIterator[Log]:
         yield opened
 
 
-def publisher(log_url: str, system_id: str, *arguments: int | float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.log_publisher", log_url, system_id, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-
-
-async def take(log: Log, count: int, offsets: Offsets | None = None, topics: Sequence[str] = TOPICS) -> list[LogBatch]:
-    """The batches from ``offsets`` on, until ``count`` records have come."""
-    batches: list[LogBatch] = []
-    async with asyncio.timeout(30), aclosing(log.subscribe(topics, offsets or {})) as subscription:
-        while sum(len(batch.records) for batch in batches) < count:
-            batches.append(await anext(subscription))
-    return batches
-
-
-async def take_until(log: Log, number: int) -> list[LogBatch]:
-    """The batches from the oldest record on, until the poll of this number has come."""
-    batches: list[LogBatch] = []
-    async with asyncio.timeout(120), aclosing(log.subscribe(TOPICS, {})) as subscription:
-        while number not in poll_numbers(records_of(batches[-1:]), "brest"):
-            batches.append(await anext(subscription))
-    return batches
-
-
-def records_of(batches: Iterable[LogBatch]) -> list[StoredRecord]:
-    return [record for batch in batches for record in batch.records]
-
-
 def content(records: Iterable[StoredRecord]) -> list[LogRecord]:
     return [LogRecord(record.topic, record.key, record.value) for record in records]
-
-
-def torn_polls(values: Iterable[bytes]) -> dict[tuple[str, int], list[int]]:
-    """The polls of which these values hold a part only, or hold it in another order."""
-    indexes: dict[tuple[str, int], list[int]] = defaultdict(list)
-    sizes: dict[tuple[str, int], int] = {}
-    for value in map(json.loads, values):
-        indexes[value["system"], value["poll"]].append(value["index"])
-        sizes[value["system"], value["poll"]] = value["of"]
-    return {which: found for which, found in indexes.items() if found != list(range(sizes[which]))}
-
-
-def poll_numbers(records: Iterable[StoredRecord], system_id: str) -> list[int]:
-    values = [json.loads(record.value) for record in records]
-    return [value["poll"] for value in values if value["system"] == system_id and value["index"] == 0]
 
 
 async def test_records_come_back_as_they_were_published(log: Log) -> None:
@@ -114,6 +60,18 @@ async def test_creating_again_keeps_what_is_there(log: Log) -> None:
     assert poll_numbers(records_of(await take(log, 2)), "brest") == [1]
 
 
+async def test_processes_that_create_a_log_at_once_do_not_get_in_each_others_way(log_url: str) -> None:
+    processes = [publisher(log_url, f"system-{number}", 1, 3, 0) for number in range(6)]
+    assert [await asyncio.to_thread(process.wait) for process in processes] == [0] * 6
+    async with open_log(log_url) as log:
+        records = records_of(await take(log, 18, topics=["station_status"]))
+    printed = [process.communicate()[0].split() for process in processes]
+    assert [len(numbers) for numbers in printed] == [3] * 6
+    assert [poll_numbers(records, f"system-{number}") for number in range(6)] == [
+        [int(number) for number in numbers] for numbers in printed
+    ]
+
+
 async def test_a_subscriber_gets_only_the_topics_it_asked_for(log: Log) -> None:
     await log.publish("brest", poll("brest", 1, 2) + poll("brest", 1, 3, "feed_status"))
     await log.publish("brest", poll("brest", 2, 4, "feed_status"))
@@ -130,6 +88,20 @@ async def test_the_end_lies_behind_the_last_record(log: Log) -> None:
     partition = TopicPartition("station_status", first.partition)
     assert first.offset < end[partition] <= second.offset
     assert poll_numbers(records_of(await take(log, 2, end)), "brest") == [2]
+
+
+async def test_the_end_of_a_topic_stays_while_others_grow(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 1, "feed_status") + poll("brest", 1, 3))
+    end = await log.end_offsets(["feed_status"])
+    await log.publish("brest", poll("brest", 2, 3))
+    assert await log.end_offsets(["feed_status"]) == end
+
+
+async def test_who_has_read_everything_stands_at_the_end_or_behind_it(log: Log) -> None:
+    await log.publish("brest", poll("brest", 1, 1, "feed_status") + poll("brest", 1, 3))
+    await log.publish("brest", poll("brest", 2, 2))
+    batches = await take(log, 6)
+    assert all(batches[-1].offsets[place] >= end for place, end in (await log.end_offsets(TOPICS)).items())
 
 
 async def test_reading_resumes_from_every_batch_and_every_record(log: Log) -> None:
@@ -251,113 +223,3 @@ async def test_retiring_never_takes_what_is_young(log: Log) -> None:
     await log.publish("brest", poll("brest", 1, 5))
     await log.retire(datetime.now(UTC) - timedelta(seconds=10), await log.end_offsets(TOPICS))
     assert poll_numbers(records_of(await take(log, 5)), "brest") == [1]
-
-
-@pytest.mark.spark
-async def test_a_frame_holds_the_records_between_two_offsets(log: Log, spark: SparkSession) -> None:
-    for number in range(5):
-        await log.publish("brest", poll("brest", number, 3) + poll("brest", number, 1, "feed_status"))
-    records = [record for record in records_of(await take(log, 20)) if record.topic == "station_status"]
-    start, end = (
-        {TopicPartition(record.topic, record.partition): record.offset} for record in (records[4], records[11])
-    )
-    frame = log.frame(spark, ["station_status"], start, end).orderBy("partition", "offset")
-    assert [stored(row) for row in frame.collect()] == records[4:11]
-    everything = log.frame(spark, TOPICS, {}, await log.end_offsets(TOPICS))
-    assert everything.count() == 20
-    assert log.frame(spark, ["station_status"], end, end).count() == 0
-
-
-@pytest.mark.spark
-async def test_a_large_frame_comes_whole_and_once(log: Log, spark: SparkSession) -> None:
-    for number in range(10):
-        await log.publish("brest", poll("brest", number, 9_000))
-    frame = log.frame(spark, ["station_status"], {}, await log.end_offsets(TOPICS))
-    assert polls_in(frame) == {number: 9_000 for number in range(10)}
-
-
-@pytest.mark.spark
-async def test_frames_and_streams_have_the_columns_of_the_kafka_source(log: Log, spark: SparkSession) -> None:
-    columns = (
-        "struct<key:binary,value:binary,topic:string,partition:int,offset:bigint,timestamp:timestamp,timestampType:int>"
-    )
-    end = await log.end_offsets(TOPICS)
-    assert log.frame(spark, TOPICS, {}, end).schema.simpleString() == columns
-    assert log.stream(spark, TOPICS, {}).schema.simpleString() == columns
-
-
-@pytest.mark.spark
-async def test_a_stream_takes_a_backlog_in_bounded_steps_of_whole_polls(
-    log: Log, spark: SparkSession, tmp_path: Path
-) -> None:
-    for number in range(12):
-        await log.publish("brest", poll("brest", number, 20_000))
-    steps = [step for step in run_stream(log.stream(spark, TOPICS, {}), tmp_path / "checkpoint") if step.polls]
-    assert len(steps) > 1
-    assert [step.polls for step in steps] == [dict.fromkeys(step.polls, 20_000) for step in steps]
-    assert [number for step in steps for number in sorted(step.polls)] == list(range(12))
-
-
-@pytest.mark.spark
-async def test_a_stream_restarted_from_the_consumed_offsets_gives_each_record_once(
-    log: Log, spark: SparkSession, tmp_path: Path
-) -> None:
-    counts: Counter[int] = Counter()
-    offsets: Offsets = {}
-    for run in range(3):
-        for number in range(run * 4, run * 4 + 4):
-            await log.publish("brest", poll("brest", number, 100 * (number + 1)))
-        for step in run_stream(log.stream(spark, TOPICS, offsets), tmp_path / f"checkpoint-{run}"):
-            counts.update(step.polls)
-            offsets = {**offsets, **step.offsets}
-    assert counts == {number: 100 * (number + 1) for number in range(12)}
-
-
-@pytest.mark.spark
-async def test_a_running_stream_picks_up_what_is_published_later(log: Log, spark: SparkSession, tmp_path: Path) -> None:
-    seen: list[Step] = []
-    query = start_stream(log.stream(spark, TOPICS, {}).writeStream, tmp_path / "checkpoint", seen)
-    try:
-        for number in range(3):
-            await log.publish("brest", poll("brest", number, 41))
-            async with asyncio.timeout(60):
-                while not any(number in step.polls for step in seen):
-                    assert query.exception() is None
-                    await asyncio.sleep(0.01)
-    finally:
-        query.stop()
-    assert [step.polls for step in seen if step.polls] == [{0: 41}, {1: 41}, {2: 41}]
-
-
-class Step(NamedTuple):
-    """What one micro-batch held: how many records of which poll, and the offsets after it."""
-
-    polls: dict[int, int]
-    offsets: dict[TopicPartition, int]
-
-
-def run_stream(frame: DataFrame, checkpoint: Path) -> list[Step]:
-    """The micro-batches of all that is in the log now."""
-    steps: list[Step] = []
-    query = start_stream(frame.writeStream.trigger(availableNow=True), checkpoint, steps)
-    query.awaitTermination(100)
-    assert query.exception() is None
-    return steps
-
-
-def start_stream(writer: DataStreamWriter, checkpoint: Path, steps: list[Step]) -> StreamingQuery:
-    def collect(batch: DataFrame, _: int) -> None:
-        ends = batch.groupBy("topic", "partition").agg({"offset": "max"}).collect()
-        steps.append(Step(polls_in(batch), {TopicPartition(row[0], row[1]): row[2] + 1 for row in ends}))
-
-    return writer.foreachBatch(collect).option("checkpointLocation", str(checkpoint)).start()
-
-
-def polls_in(frame: DataFrame) -> dict[int, int]:
-    polls = frame.selectExpr("cast(get_json_object(cast(value AS string), '$.poll') AS long) AS poll")
-    return {row["poll"]: row["count"] for row in polls.groupBy("poll").count().collect()}
-
-
-def stored(row: Row) -> StoredRecord:
-    appended_at = row.timestamp.astimezone(UTC)
-    return StoredRecord(row.topic, row.partition, row.offset, row.key.decode(), bytes(row.value), appended_at)

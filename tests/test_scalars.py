@@ -50,3 +50,9 @@ def test_what_is_no_day_is_refused_in_a_sentence(value: object, sentence: str) -
     with pytest.raises(BadInput) as refused:
         parse_date(value)
     assert refused.value.message == sentence
+
+
+def test_a_refusal_repeats_no_more_of_a_value_than_shows_what_it_is() -> None:
+    with pytest.raises(BadInput) as refused:
+        parse_date("x" * 100_000)
+    assert refused.value.message == "Date: '" + "x" * 79 + " is not a day such as 2026-11-20."

@@ -1,11 +1,7 @@
-"""What every store promises, against each engine; writers and readers sit in different processes."""
+"""What every store promises, against each engine."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,7 +21,7 @@ from pipeline.tables import (
     Table,
 )
 from pipeline.wiring import open_store
-from tests.store_writer import MONTH, PARTITION
+from tests.store_writer import PARTITION
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -36,11 +32,6 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     async with open_store(store_url) as opened:
         await opened.create(TABLES)
         yield opened
-
-
-def writer(store_url: str, how: str, stations: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.store_writer", store_url, how, str(stations)]
-    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
 
 
 def station(station_id: str, *, after: float = 0, **columns: Value) -> Row:
@@ -251,38 +242,6 @@ async def test_replacing_refuses_a_row_of_a_partition_that_it_does_not_name(stor
     with pytest.raises(StoreError, match="rennes"):
         await store.replace({STATION_LATEST: [("brest",)]}, {STATION_LATEST: [{**station("1"), "system_id": "rennes"}]})
     assert await store.read(STATION_LATEST, ("brest",)) == [whole(STATION_LATEST, station("1"))]
-
-
-async def test_a_reader_sees_a_replaced_partition_before_or_after_never_a_mix(store: Store, store_url: str) -> None:
-    process = writer(store_url, "replace", 60)
-    versions: set[int] = set()
-    async with asyncio.timeout(60):
-        while len(versions) < 50:
-            rows = await store.read(STATION_LATEST, ("brest",))
-            numbers = [row["bikes"] for row in rows]
-            if numbers:
-                assert isinstance(numbers[0], int)
-                assert numbers == [numbers[0]] * (60 // (1 + numbers[0] % 2))
-                versions.add(numbers[0])
-    process.kill()
-    process.communicate()
-
-
-@pytest.mark.timeout(240)
-async def test_rows_and_offsets_stay_together_when_the_writer_is_killed(store: Store, store_url: str) -> None:
-    for _ in range(15):
-        process = writer(store_url, "write", 500)
-        assert process.stdout
-        first = await asyncio.to_thread(process.stdout.readline)
-        await asyncio.sleep(random.uniform(0, 0.05))  # the moment of the kill, not a wait for something
-        process.kill()
-        acknowledged = [int(line) for line in (first + process.communicate()[0]).splitlines()]
-        number = (await store.offsets("stream"))[PARTITION]
-        rows = await store.read(STATION_LATEST, ("brest",))
-        [newest] = await store.read(STATION_HISTORY, ("brest", "0000", MONTH), newest_first=True, limit=1)
-        assert [row["bikes"] for row in rows] == [number] * 500
-        assert newest["bikes"] == number
-        assert number >= acknowledged[-1]
 
 
 async def test_rows_do_not_expire_before_their_time(store: Store) -> None:

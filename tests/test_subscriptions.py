@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from backend.context import Context
+from backend.live import LiveTable
+from backend.subscriptions import MAX_SHARED, Choice, Updates
 from pipeline.settings import Settings
+from pipeline.wiring import open_store
 from tests.live_server import Client, LiveServer, Poller, client, running, settings_in, told
-from tests.small_city import SYSTEM, network
+from tests.small_city import NOW, SYSTEM, network, small_city
 
 NETWORK = 'subscription { networkUpdates(systemId: "brest") { polledAt bikes } }'
 
@@ -123,6 +127,14 @@ async def test_more_ids_than_a_subscription_may_name_are_refused(subscriber: Cli
     await subscriber.subscribe(ids=[str(number) for number in range(1001)])
     message = await subscriber.receive()
     assert message["payload"][0]["message"] == "ids: 1001 are more than 1000; leave them out for all stations."
+
+
+async def test_no_more_different_updates_are_kept_than_are_worth_sharing() -> None:
+    live = small_city()
+    context = Context(LiveTable({SYSTEM: live}), open_store("sqlite:///unused"), Settings.read(), lambda: NOW)
+    for number in range(MAX_SHARED + 5):
+        Updates(context, SYSTEM, live, Choice.of([str(number)], None)).first(None)
+    assert len(live.memo) == MAX_SHARED
 
 
 async def test_the_network_is_told_once_per_poll(poller: Poller, subscriber: Client) -> None:

@@ -156,6 +156,16 @@ async def test_a_part_that_ignores_sigterm_is_killed_in_time() -> None:
     await ended(task)
     assert psutil.Process().children(recursive=True) == []
     assert 3.5 < time.monotonic() - began < 5
+    assert screen.lines == [("stream", "asleep"), ("stream", "did not end within 4 s and was killed")]
+
+
+async def test_what_a_part_says_while_it_is_being_ended_is_not_told() -> None:
+    screen = Screen()
+    script = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit('last words')); {SLEEPS}"
+    task = asyncio.create_task(supervisor(screen, script).run((Part("stream", ()),)))
+    await screen.until(lambda lines: len(lines) == 1)
+    await ended(task)
+    assert screen.lines == [("stream", "asleep")]
 
 
 async def test_a_line_without_end_does_not_end_the_part() -> None:

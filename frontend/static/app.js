@@ -214,6 +214,9 @@ function listen() {
   addEventListener("hashchange", follow);
   addEventListener("online", () => live?.wake());
   addEventListener("offline", () => live?.lose());
+  // A page with an open socket is not kept for the back button.
+  addEventListener("pagehide", () => live?.stop());
+  addEventListener("pageshow", ({ persisted }) => persisted && live?.start());
   document.addEventListener("visibilitychange", () => document.hidden || live?.wake());
   document.addEventListener("keydown", ({ key }) => key === "Escape" && go({ view: "map", id: null }));
   at("panel").addEventListener("click", ({ target }) => target.closest("[data-close]") && go({ view: "map", id: null }));

@@ -40,6 +40,7 @@ export class Live {
   #cursor = null;
   #tries = 0;
   #deadline;
+  #isStopped = false;
   /** @type {Link} */
   link = "connecting";
 
@@ -53,6 +54,7 @@ export class Live {
   }
 
   start() {
+    this.#isStopped = false;
     this.#client = this.#options.createClient(this.#settings());
     const cursor = () => this.#cursor;
     const system = this.#options.systemId;
@@ -74,8 +76,13 @@ export class Live {
     this.#client?.terminate();
   }
 
+  /** End the connection; `start` goes on from where it was. */
   stop() {
-    this.#client?.dispose();
+    const client = this.#client;
+    this.#client = null;
+    this.#isStopped = true;
+    this.#pause.wake();
+    client?.dispose();
   }
 
   #settings() {
@@ -131,7 +138,7 @@ export class Live {
     client.dispose();
     if (this.link === "live") this.#say("reconnecting");
     await this.#pause.wait(retryDelay(this.#tries++));
-    this.start();
+    if (!this.#isStopped) this.start();
   }
 
   #say(link) {

@@ -12,7 +12,7 @@ from typing import Self
 
 from pipeline.adapters.sqlite import connect
 
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.02
 """How often the file's version is looked at; one look costs some microseconds of CPU."""
 
 

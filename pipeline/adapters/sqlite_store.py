@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def _write(
 def _upsert(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> None:
     written_at = to_micros(datetime.now(UTC))
     for table, rows_of_table in rows.items():
-        for columns, alike in groupby(rows_of_table, lambda row, table=table: sqlite_tables.given_columns(table, row)):  # type: ignore[misc]
+        for columns, alike in groupby(rows_of_table, partial(sqlite_tables.given_columns, table)):
             connection.executemany(
                 sqlite_tables.upsert_sql(table, columns),
                 sqlite_tables.parameters(table, columns, alike, written_at),

@@ -10,15 +10,28 @@ const fetcher = window.GraphiQL.createFetcher({
   wsClient: window.graphqlWs.createClient({ url: socket.href, shouldRetry: () => true }),
 });
 
-const first = `# The bikes of every station, live. Press the play button.
+/** A subscription to begin with, for a system that is there. */
+async function firstQuery() {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ query: "{ systems { id } }" }),
+  });
+  const { data } = await response.json();
+  return `# Every station, live: press play.
 subscription {
-  stationUpdates(systemId: "velozef") {
+  stationUpdates(systemId: ${JSON.stringify(data.systems[0]?.id ?? "")}) {
     polledAt
-    stations { name status { state bikes docks } }
+    stations {
+      name
+      status { state bikes docks }
+    }
   }
 }
 `;
+}
 
+const defaultQuery = await firstQuery();
 window.ReactDOM.createRoot(root).render(
-  window.React.createElement(window.GraphiQL, { fetcher, defaultQuery: first }),
+  window.React.createElement(window.GraphiQL, { fetcher, defaultQuery }),
 );
