@@ -189,6 +189,8 @@ class Store(ABC):
     ) -> None:
         """Make each named partition hold exactly its rows in ``rows`` (none removes it).
 
+        Only of tables that say ``is_replaced``; rows of other tables in ``rows`` are upserted.
+
         A reader sees a partition's rows as they were before or as they are after, never a mix.
         """
 

@@ -35,7 +35,11 @@ class Settings(BaseSettings):
     )
     data: Path = Field(Path("data"), description="Folder of everything that is kept on this machine.")
     log: str = Field("", description="URL of the log: sqlite:///PATH. Default: log.sqlite in BIKEWIRE_DATA.")
-    store: str = Field("", description="URL of the store: sqlite:///PATH. Default: store.sqlite in BIKEWIRE_DATA.")
+    store: str = Field(
+        "",
+        description="URL of the store: sqlite:///PATH, or cassandra://127.0.0.1/bikewire (nodes comma-separated, each"
+        " HOST or HOST:PORT; ?dc=NAME for another data centre than dc1). Default: store.sqlite in BIKEWIRE_DATA.",
+    )
     lake: str = Field("", description="Folder of the Parquet lake. Default: lake in BIKEWIRE_DATA.")
     spark: str = Field("local[2]", description="Spark master: local[N].")
     host: str = Field("127.0.0.1", description="Address that the server listens on.")

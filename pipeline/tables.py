@@ -19,7 +19,8 @@ class Table:
     """A table: rows keyed by ``partition`` (read as one) and, within it, ordered by ``clustering``.
 
     With ``newest_by`` an upsert never replaces a row whose value in that column is greater. Rows older than
-    ``ttl_days`` (by their writing) may be removed by the engine.
+    ``ttl_days`` (by their writing) may be removed by the engine. ``is_replaced``: its partitions may be replaced
+    as wholes, which costs an engine without transactions a look-up at every read.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Table:
     clustering: tuple[str, ...] = ()
     newest_by: str | None = None
     ttl_days: int | None = None
+    is_replaced: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -216,6 +218,7 @@ STATION_HOUR = Table(
     },
     partition=("system_id", "date"),
     clustering=("station_id", "start"),
+    is_replaced=True,
     units={metric.name: metric.unit for metric in STATION_METRICS},
 )
 
@@ -231,6 +234,7 @@ STATION_DAY = Table(
     },
     partition=("system_id", "date"),
     clustering=("station_id",),
+    is_replaced=True,
     units={metric.name: metric.unit for metric in STATION_METRICS},
 )
 
@@ -245,6 +249,7 @@ NETWORK_DAY = Table(
     },
     partition=("system_id",),
     clustering=("date",),
+    is_replaced=True,
     units={metric.name: metric.unit for metric in NETWORK_METRICS},
 )
 
@@ -259,6 +264,7 @@ STATION_CAPACITY = Table(
     },
     partition=("system_id",),
     clustering=("station_id",),
+    is_replaced=True,
 )
 
 BATCH_DAY = Table(

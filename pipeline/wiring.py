@@ -5,6 +5,8 @@ from __future__ import annotations
 from pipeline.ports import Log, Store
 from pipeline.settings import SettingsError
 
+STORES = "sqlite:///PATH or cassandra://HOST[:PORT],HOST/KEYSPACE"
+
 
 def open_log(url: str) -> Log:
     """The log behind the URL; nothing is created or connected yet."""
@@ -24,7 +26,11 @@ def open_store(url: str) -> Store:
         from pipeline.adapters.sqlite_store import SqliteStore
 
         return SqliteStore(place)
-    msg = f"BIKEWIRE_STORE: {url!r} names no store that Bikewire knows; use sqlite:///PATH."
+    if scheme == "cassandra":
+        from pipeline.adapters.cassandra_store import CassandraStore
+
+        return CassandraStore(place)
+    msg = f"BIKEWIRE_STORE: {url!r} names no store that Bikewire knows; use {STORES}."
     raise SettingsError(msg)
 
 

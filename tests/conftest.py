@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.ports import BikewireError
 from pipeline.settings import Settings
 from tests import engines
 
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from tests.browser import Browser
+    from tests.cassandra_cluster import CassandraCluster
     from tests.live_server import LiveServer
     from tests.published_city import City
+
+CASSANDRAS = {"cassandra": "cassandra_node", "cassandra of two": "cassandra_nodes"}
+"""The fixture of each engine that is a Cassandra."""
 
 _SHARED_DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
@@ -43,7 +48,38 @@ def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=engines.STORES)
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store, of each engine in turn."""
+    if request.param in CASSANDRAS:
+        cluster: CassandraCluster = request.getfixturevalue(CASSANDRAS[request.param])
+        return cluster.empty_store()
     return engines.store_url(request.param, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraCluster]:
+    """A Cassandra of one node, the same for the whole test run."""
+    yield from _running_cassandra(tmp_path_factory.mktemp("cassandra"), 1)
+
+
+@pytest.fixture(scope="session")
+def cassandra_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraCluster]:
+    """A Cassandra of two nodes, the same for the whole test run."""
+    yield from _running_cassandra(tmp_path_factory.mktemp("cassandra"), 2)
+
+
+def _running_cassandra(folder: Path, nodes: int) -> Iterator[CassandraCluster]:
+    from tests.cassandra_cluster import CassandraCluster
+
+    try:
+        cluster = CassandraCluster(folder, nodes)
+    except (RuntimeError, BikewireError) as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"Cassandra can't be had: {error}")
+        pytest.skip(f"Cassandra can't be had: {error}")
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.kill()
 
 
 @pytest.fixture

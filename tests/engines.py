@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 LOGS = ("sqlite",)
-STORES = ("sqlite",)
+STORES = (
+    "sqlite",
+    pytest.param("cassandra", marks=pytest.mark.engine),
+    pytest.param("cassandra of two", marks=pytest.mark.engine),
+)
 
 
 def log_url(engine: str, folder: Path) -> str:

@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from pipeline.ports import Consumed, Row, Store, TopicPartition
-from pipeline.tables import STATION_HISTORY, STATION_LATEST, TABLES
+from pipeline.tables import STATION_CAPACITY, STATION_HISTORY, STATION_LATEST, TABLES
 from pipeline.wiring import open_store
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -39,8 +39,11 @@ async def write(store: Store, number: int, stations: int) -> None:
 
 async def replace(store: Store, number: int, stations: int) -> None:
     """The version in place of the one before; odd ones have half the stations."""
-    rows = version(number, stations // (1 + number % 2))
-    await store.replace({STATION_LATEST: [("brest",)]}, {STATION_LATEST: rows})
+    rows: list[Row] = [
+        {"system_id": "brest", "station_id": f"{index:04}", "capacity_observed": number}
+        for index in range(stations // (1 + number % 2))
+    ]
+    await store.replace({STATION_CAPACITY: [("brest",)]}, {STATION_CAPACITY: rows})
 
 
 async def run(url: str, how: str, stations: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ports import Store
-from pipeline.tables import STATION_HISTORY, STATION_LATEST, TABLES
+from pipeline.tables import STATION_CAPACITY, STATION_HISTORY, STATION_LATEST, TABLES
 from pipeline.wiring import open_store
 from tests.store_writer import MONTH, PARTITION
 
@@ -45,8 +45,8 @@ async def test_a_reader_sees_a_replaced_partition_before_or_after_never_a_mix(st
     versions: set[int] = set()
     async with asyncio.timeout(60):
         while len(versions) < 50:
-            rows = await store.read(STATION_LATEST, ("brest",))
-            numbers = [row["bikes"] for row in rows]
+            rows = await store.read(STATION_CAPACITY, ("brest",))
+            numbers = [row["capacity_observed"] for row in rows]
             if numbers:
                 assert isinstance(numbers[0], int)
                 assert numbers == [numbers[0]] * (60 // (1 + numbers[0] % 2))
@@ -67,6 +67,9 @@ async def test_rows_and_offsets_stay_together_when_the_writer_is_killed(store: S
         number = (await store.offsets("stream"))[PARTITION]
         rows = await store.read(STATION_LATEST, ("brest",))
         [newest] = await store.read(STATION_HISTORY, ("brest", "0000", MONTH), newest_first=True, limit=1)
-        assert [row["bikes"] for row in rows] == [number] * 500
-        assert newest["bikes"] == number
+        bikes = [row["bikes"] for row in rows if isinstance(row["bikes"], int)]
+        # An engine without transactions writes the offsets strictly after their rows.
+        unfinished = 0 if store_url.startswith("sqlite") else 1
+        assert (len(bikes), min(bikes) >= number, max(bikes) - number <= unfinished) == (500, True, True)
+        assert newest["bikes"] in {number, number + unfinished}
         assert number >= acknowledged[-1]

@@ -6,21 +6,20 @@ each topic the publish has: so a reader of any topics knows when it has all of o
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
-from pipeline.ports import LogRecord, StoredRecord, TopicPartition
+from pipeline.ports import LogRecord
 
 HEADER = "publish"
 
 
 class Border(msgspec.Struct, frozen=True, array_like=True):
-    """``index`` counts the record's place within its topic's part of the publish ``id``."""
+    """``index`` counts the record's place within its topic's part of ``publish``; ``records`` counts by topic."""
 
-    id: str
+    publish: str
     index: int
     records: dict[str, int]
 
@@ -29,16 +28,17 @@ _DECODER = msgspec.json.Decoder(Border)
 _ENCODER = msgspec.json.Encoder()
 
 
-def headers(publish_id: str, records: Sequence[LogRecord]) -> Iterator[tuple[str, bytes]]:
+def headers(publish: str, records: Sequence[LogRecord]) -> Iterator[tuple[str, bytes]]:
     """For each record the header that goes with it."""
-    counts = dict(Counter(record.topic for record in records))
+    counts = _ENCODER.encode(Counter(record.topic for record in records))
+    start = _ENCODER.encode([publish])[:-1]
     seen: Counter[str] = Counter()
     for record in records:
-        yield HEADER, _ENCODER.encode(Border(publish_id, seen[record.topic], counts))
+        yield HEADER, b"%s,%d,%s]" % (start, seen[record.topic], counts)
         seen[record.topic] += 1
 
 
-def read_border(found: Sequence[tuple[str, bytes]], place: str) -> Border:
+def border(found: Sequence[tuple[str, bytes]], topic: str, place: str) -> Border:
     """The border in a record's headers; a record without one, from another program, is a publish of its own."""
     for name, value in found:
         if name == HEADER:
@@ -46,52 +46,9 @@ def read_border(found: Sequence[tuple[str, bytes]], place: str) -> Border:
                 return _DECODER.decode(value)
             except msgspec.MsgspecError:
                 break
-    return Border(place, 0, {})
+    return Border(place, 0, {topic: 1})
 
 
-class Arrived(NamedTuple):
-    """A record and the border that came with it."""
-
-    record: StoredRecord
-    border: Border
-
-
-class Assembly:
-    """Records as they arrive, topic by topic, out of which whole publishes are taken in log order."""
-
-    def __init__(self, topics: Sequence[str]) -> None:
-        self._topics = topics
-        self._waiting: dict[TopicPartition, deque[Arrived]] = {}
-
-    def add(self, arrived: Arrived) -> None:
-        place = TopicPartition(arrived.record.topic, arrived.record.partition)
-        self._waiting.setdefault(place, deque()).append(arrived)
-
-    def is_waiting(self, place: TopicPartition) -> bool:
-        """Whether records of the partition wait for the rest of their publish."""
-        return bool(self._waiting.get(place))
-
-    def take(self) -> list[StoredRecord]:
-        """The records of every publish that has arrived whole, publish after publish."""
-        taken: list[StoredRecord] = []
-        while parts := next(self._whole(), None):
-            for place, count in parts.items():
-                taken += [self._waiting[place].popleft().record for _ in range(count)]
-        return taken
-
-    def _whole(self) -> Iterator[Mapping[TopicPartition, int]]:
-        for place, waiting in self._waiting.items():
-            if waiting and (parts := self._parts(place, waiting[0].border)):
-                yield parts
-
-    def _parts(self, place: TopicPartition, border: Border) -> Mapping[TopicPartition, int] | None:
-        """Per partition how many records the publish has there; None while some of them are missing."""
-        parts = {TopicPartition(topic, place.partition): border.records.get(topic, 0) for topic in self._topics}
-        parts = {part: count for part, count in parts.items() if count} or {place: 1}
-        return parts if all(self._has(part, count, border) for part, count in parts.items()) else None
-
-    def _has(self, part: TopicPartition, count: int, border: Border) -> bool:
-        waiting = self._waiting.get(part) or deque()
-        # A reader that starts in the middle of a publish (offsets of another making) gets the rest of it.
-        left = count - waiting[0].border.index if waiting else count
-        return len(waiting) >= left and bool(waiting) and waiting[0].border.id == border.id
+def parts(found: Border, topics: Mapping[str, object]) -> list[str]:
+    """Which of the topics hold a part of the publish."""
+    return [topic for topic, records in found.records.items() if records and topic in topics]

@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.adapters import sqlite_tables
+from pipeline.adapters.checks import Select, check_replacement, given_columns
 from pipeline.adapters.sqlite import Threads, make, sentence, to_micros, transaction
-from pipeline.adapters.sqlite_tables import Select
 from pipeline.ports import Consumed, Offsets, Row, Store, StoreError, TopicPartition, Value
 from pipeline.tables import SCHEMA_VERSION, Table
 
@@ -130,7 +130,7 @@ def _write(
 def _upsert(connection: sqlite3.Connection, rows: Mapping[Table, Sequence[Row]]) -> None:
     written_at = to_micros(datetime.now(UTC))
     for table, rows_of_table in rows.items():
-        for columns, alike in groupby(rows_of_table, partial(sqlite_tables.given_columns, table)):
+        for columns, alike in groupby(rows_of_table, partial(given_columns, table)):
             connection.executemany(
                 sqlite_tables.upsert_sql(table, columns),
                 sqlite_tables.parameters(table, columns, alike, written_at),
@@ -143,7 +143,7 @@ def _replace(
     rows: Mapping[Table, Sequence[Row]],
 ) -> None:
     for table, named in partitions.items():
-        _check_partitions(table, named, rows.get(table, ()))
+        check_replacement(table, named, rows.get(table, ()))
     with transaction(connection):
         for table, named in partitions.items():
             connection.executemany(
@@ -151,15 +151,6 @@ def _replace(
                 [sqlite_tables.partition_parameters(table, partition) for partition in named],
             )
         _upsert(connection, rows)
-
-
-def _check_partitions(table: Table, named: Sequence[tuple[Value, ...]], rows: Sequence[Row]) -> None:
-    allowed = set(named)
-    for row in rows:
-        partition = tuple(row.get(column) for column in table.partition)
-        if partition not in allowed:
-            msg = f"A row of table {table.name} lies in partition {partition!r}, which is not being replaced."
-            raise StoreError(msg)
 
 
 def _read(connection: sqlite3.Connection, table: Table, wanted: Select) -> list[Row]:

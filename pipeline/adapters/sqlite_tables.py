@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
+from pipeline.adapters.checks import Select, check_select, check_value
 from pipeline.adapters.sqlite import from_micros, to_micros
-from pipeline.ports import Row, StoreError, Value
+from pipeline.ports import Row, Value
 from pipeline.tables import Table
 
 Stored = str | int | float | None
@@ -18,62 +19,33 @@ WRITTEN_AT = "_written_at"
 
 
 class Kind(NamedTuple):
-    """How a column type is kept: SQLite's type, the Python types it takes, the way in and the way out."""
+    """How a column type is kept: SQLite's type, the way in and the way out."""
 
     storage: str
-    takes: tuple[type, ...]
     encode: Callable[[Any], Stored] | None = None
     decode: Callable[[Any], Value] | None = None
 
 
-def _iso_date(value: date) -> str:
-    if isinstance(value, datetime):
-        msg = "a datetime is no date"
-        raise TypeError(msg)
-    return value.isoformat()
-
-
 _KINDS = {
-    "text": Kind("TEXT", (str,)),
-    "long": Kind("INTEGER", (int,)),
-    "double": Kind("REAL", (float, int)),
-    "boolean": Kind("INTEGER", (bool,), None, bool),
-    "timestamp": Kind("INTEGER", (datetime,), to_micros, from_micros),
-    "date": Kind("TEXT", (date,), _iso_date, date.fromisoformat),
+    "text": Kind("TEXT"),
+    "long": Kind("INTEGER"),
+    "double": Kind("REAL"),
+    "boolean": Kind("INTEGER", None, bool),
+    "timestamp": Kind("INTEGER", to_micros, from_micros),
+    "date": Kind("TEXT", date.isoformat, date.fromisoformat),
 }
 
 
 def encode(table: Table, column: str, value: Value) -> Stored:
     """The value as SQLite keeps it; raises StoreError when the column takes another type."""
-    if value is None:
-        return None
-    kind = _KINDS[table.columns[column]]
-    if isinstance(value, kind.takes):
-        try:
-            return kind.encode(value) if kind.encode else value  # type: ignore[return-value]  # checked by takes
-        except TypeError:  # a datetime for a date, or one without a time zone
-            pass
-    msg = f"{table.name}.{column} takes a {table.columns[column]} (times aware), not {value!r}."
-    raise StoreError(msg)
+    check_value(table, column, value)
+    into = _KINDS[table.columns[column]].encode
+    return into(value) if into and value is not None else value  # type: ignore[return-value]  # as checked
 
 
 def parameters(table: Table, columns: Sequence[str], rows: Iterable[Row], written_at: int) -> list[tuple[Stored, ...]]:
     """The rows as parameters of `upsert_sql`."""
     return [(*(encode(table, column, row[column]) for column in columns), written_at) for row in rows]
-
-
-def given_columns(table: Table, row: Row) -> tuple[str, ...]:
-    """The row's columns in the table's order; raises StoreError for a row that can't be written."""
-    columns = tuple(column for column in table.columns if column in row)
-    if len(columns) != len(row):
-        unknown = sorted(set(row) - set(table.columns))
-        msg = f"Table {table.name} has no column {', '.join(unknown)}."
-        raise StoreError(msg)
-    for column in (*table.key, *([table.newest_by] if table.newest_by else [])):
-        if row.get(column) is None:
-            msg = f"A row of table {table.name} lacks {column}, which every row needs: {dict(row)!r}."
-            raise StoreError(msg)
-    return columns
 
 
 def upsert_sql(table: Table, columns: Sequence[str]) -> str:
@@ -108,40 +80,18 @@ def expire_sql(table: Table) -> str:
 
 
 def partition_parameters(table: Table, partition: Sequence[Value]) -> tuple[Stored, ...]:
-    """The key of a partition as parameters; raises StoreError when it does not fit the table."""
-    if len(partition) != len(table.partition) or None in partition:
-        msg = f"A partition of table {table.name} is named by ({', '.join(table.partition)}), not {tuple(partition)!r}."
-        raise StoreError(msg)
+    """The key of a partition as parameters."""
     return tuple(encode(table, column, value) for column, value in zip(table.partition, partition, strict=True))
-
-
-class Select(NamedTuple):
-    """What to read of one partition; the arguments of `Store.read`."""
-
-    partition: tuple[Value, ...]
-    prefix: tuple[Value, ...]
-    lower: Value
-    upper: Value
-    limit: int | None
-    newest_first: bool
-    columns: tuple[str, ...]
 
 
 def select(table: Table, wanted: Select) -> tuple[str, tuple[Stored, ...]]:
     """The SQL and its parameters; raises StoreError when they do not fit the table."""
-    unknown = sorted(set(wanted.columns) - set(table.columns))
-    if unknown:
-        msg = f"Table {table.name} has no column {', '.join(unknown)}."
-        raise StoreError(msg)
+    check_select(table, wanted)
     fixed = len(wanted.prefix)
-    bounds = [(sign, value) for sign, value in ((">=", wanted.lower), ("<", wanted.upper)) if value is not None]
-    if fixed + bool(bounds) > len(table.clustering):
-        msg = f"Table {table.name} is clustered by ({', '.join(table.clustering)}) only: {wanted!r}."
-        raise StoreError(msg)
     where = [_equal((*table.partition, *table.clustering[:fixed]))]
     values = [*partition_parameters(table, wanted.partition)]
     values += [encode(table, column, value) for column, value in zip(table.clustering, wanted.prefix, strict=False)]
-    for sign, value in bounds:
+    for sign, value in wanted.bounds:
         where.append(f"{_name(table.clustering[fixed])} {sign} ?")
         values.append(encode(table, table.clustering[fixed], value))
     sql = f"SELECT {_names(wanted.columns)} FROM {_name(table.name)} WHERE {' AND '.join(where)}"

@@ -67,10 +67,10 @@ class CassandraNode(Server):
 
     def __init__(self, folder: Path, seed: CassandraNode | None = None) -> None:
         super().__init__(folder)
-        self.port = seed.port if seed else free_port()
+        self.port: int = seed.port if seed else free_port()
         self.storage_port: int = seed.storage_port if seed else free_port()
         # On Linux all of 127/8 is this machine; a second node needs an address of its own.
-        self.address = f"127.0.0.{int(seed.address.rsplit('.')[-1]) + 1}" if seed else "127.0.0.1"
+        self.address: str = f"127.0.0.{int(seed.address.rsplit('.')[-1]) + 1}" if seed else "127.0.0.1"
         self._seed = f"{seed.address if seed else self.address}:{self.storage_port}"
         self._jars = jars.folder(f"cassandra-{jars.CASSANDRA}")
         self._java = str(find_java().program)

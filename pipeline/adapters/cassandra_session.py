@@ -1,0 +1,267 @@
+"""One connection to a Cassandra cluster for asyncio: no thread per query, every page, errors as sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import (
+    ConstantReconnectionPolicy,
+    ConstantSpeculativeExecutionPolicy,
+    DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
+    RetryPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, tuple_factory
+
+from pipeline.adapters.cassandra_errors import FAILURES, sentence
+from pipeline.adapters.cassandra_tables import Statement
+from pipeline.adapters.cassandra_url import CassandraPlace
+from pipeline.ports import StoreError
+
+CONNECT_SECONDS = 30.0
+"""How long a cluster that does not answer is tried before that is an error."""
+
+TRY_AGAIN_SECONDS = 1.0
+"""How often a node that is down is tried, always: after an outage the first answer must not wait for a long back-off
+to end (with the driver's default, 9 to 20 s)."""
+
+REQUEST_SECONDS = 10.0
+SCHEMA_SECONDS = 60.0
+"""A change of a table waits until all nodes have it."""
+
+SPECULATE_SECONDS = 0.1
+"""A read that has had no answer for so long is asked of the next node too."""
+
+WRITES_AT_ONCE = 32
+"""How many requests of one write are under way at once; more make nothing faster."""
+
+READ = EXEC_PROFILE_DEFAULT
+WRITE = "write"
+
+UNSET: Any = UNSET_VALUE
+
+Rows = list[tuple[Any, ...]]
+Result = TypeVar("Result")
+
+
+class Levels(NamedTuple):
+    """How many replicas of the near data centre must take part. Together they are more than there are."""
+
+    write: int
+    read: int
+
+
+def levels(replicas: int) -> Levels:
+    """What makes every read see every write before it.
+
+    One replica: that one. Two: both take a write, so either alone is right for a read, and reads go on when one is
+    down. Three and more: most of them for both.
+    """
+    if replicas <= 1:
+        return Levels(ConsistencyLevel.LOCAL_ONE, ConsistencyLevel.LOCAL_ONE)
+    read = ConsistencyLevel.LOCAL_ONE if replicas == 2 else ConsistencyLevel.LOCAL_QUORUM
+    return Levels(ConsistencyLevel.LOCAL_QUORUM, read)
+
+
+class Session:
+    """Statements to a cluster, at the consistency ``levels``."""
+
+    def __init__(self, place: CassandraPlace) -> None:
+        self.place = place
+        self.levels = levels(1)
+        self._cluster = _cluster(place)
+        self._session: Any = None
+        self._prepared: dict[str, Any] = {}
+        self._preparing = asyncio.Lock()
+        self._is_closed = threading.Event()
+
+    async def connect(self) -> None:
+        """Connect, trying for `CONNECT_SECONDS`; raises StoreError."""
+        await self.blocking(self._connect)
+
+    async def close(self) -> None:
+        self._is_closed.set()
+        await asyncio.to_thread(self._cluster.shutdown)
+
+    async def blocking(self, work: Callable[[], Result]) -> Result:
+        """``work()``, which waits for the driver, in a thread."""
+        try:
+            return await asyncio.to_thread(work)
+        except FAILURES as error:
+            raise self.failed(error) from error
+
+    def failed(self, error: Exception) -> StoreError:
+        return StoreError(sentence(self.place, error))
+
+    def _connect(self) -> None:
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                self._session = self._cluster.connect()
+                return
+            except FAILURES:
+                # A cluster object that could not connect is spent.
+                self._cluster.shutdown()
+                if time.monotonic() > deadline or self._is_closed.wait(TRY_AGAIN_SECONDS):
+                    raise
+                self._cluster = _cluster(self.place)
+
+    def nodes(self) -> list[str]:
+        """The addresses of the near data centre's nodes, up or down."""
+        hosts = self._cluster.metadata.all_hosts()
+        return sorted(host.address for host in hosts if host.datacenter == self.place.datacenter)
+
+    def refresh_nodes(self) -> None:
+        """Look again which nodes there are; blocks."""
+        self._cluster.refresh_nodes()
+
+    def change_schema(self, cql: str) -> None:
+        """Run DDL and wait until all nodes agree; blocks.
+
+        All processes ask the same node, which makes one change after the other: two nodes asked at once to make a
+        table would make two of one name.
+        """
+        hosts = [host for host in self._cluster.metadata.all_hosts() if host.is_up is not False]
+        near = [host for host in hosts if host.datacenter == self.place.datacenter]
+        first = min(near, key=lambda host: socket.inet_pton(_family(host.address), host.address), default=None)
+        self._session.execute(cql, timeout=SCHEMA_SECONDS, host=first)
+
+    def set_levels(self, new: Levels) -> None:
+        """Ask for these from now on."""
+        self.levels = new
+        self.forget_statements()
+
+    def forget_statements(self) -> None:
+        """Prepare all anew, as after a change of a table."""
+        self._prepared.clear()
+
+    async def run(self, statement: Statement, profile: object = READ) -> Rows:
+        """All rows of a statement; raises StoreError."""
+        prepared = await self._prepare(statement.cql, profile)
+        return await self._execute(prepared.bind(statement.values), profile)
+
+    async def run_together(self, statements: Sequence[Statement]) -> None:
+        """Writes in one request; of one partition: all or nothing, and seen at once. Raises StoreError."""
+        level = self.levels.write
+        batch = BatchStatement(BatchType.UNLOGGED, consistency_level=level)
+        # A batch asks none of its statements.
+        batch.is_idempotent = True
+        for statement in statements:
+            batch.add(await self._prepare(statement.cql, WRITE), statement.values)
+        await self._execute(batch, WRITE)
+
+    async def run_all(self, batches: Iterable[Sequence[Statement]]) -> None:
+        """Each batch as `run_together` does, a bounded number at once; raises StoreError of one that failed."""
+        waiting = iter(batches)
+
+        async def work() -> None:
+            for batch in waiting:
+                await self.run_together(batch)
+
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(WRITES_AT_ONCE):
+                    workers.create_task(work())
+        except* StoreError as group:
+            raise _first(group) from group
+
+    async def _prepare(self, cql: str, profile: object) -> Any:
+        if cql not in self._prepared:
+            async with self._preparing:
+                if cql not in self._prepared:
+                    prepared = await self.blocking(lambda: self._session.prepare(cql))
+                    prepared.is_idempotent = True
+                    prepared.consistency_level = self.levels.write if profile == WRITE else self.levels.read
+                    self._prepared[cql] = prepared
+        return self._prepared[cql]
+
+    async def _execute(self, statement: Any, profile: object) -> Rows:
+        answer: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+        try:
+            _Pages(self._session.execute_async(statement, execution_profile=profile), answer)
+            return await answer
+        except FAILURES as error:
+            raise self.failed(error) from error
+
+
+class _Pages:
+    """Hands all pages of a response to a future; the driver calls back in a thread of its own, page by page."""
+
+    def __init__(self, response: Any, answer: asyncio.Future[Rows]) -> None:
+        self._response, self._answer = response, answer
+        self._loop = answer.get_loop()
+        self._rows: Rows = []
+        response.add_callbacks(self._take, self._fail)
+
+    def _take(self, page: Sequence[tuple[Any, ...]] | None) -> None:
+        self._rows.extend(page or ())
+        if not self._response.has_more_pages:
+            self._settle(self._answer.set_result, self._rows)
+        elif not self._answer.cancelled():
+            try:
+                self._response.start_fetching_next_page()
+            except Exception as error:  # raised here it would be lost, and the reader wait for ever
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._settle(self._answer.set_exception, error)
+
+    def _settle(self, how: Callable[[Any], None], what: object) -> None:
+        def settle() -> None:
+            # A reader who was cancelled stays cancelled.
+            if not self._answer.done():
+                how(what)
+
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+            self._loop.call_soon_threadsafe(settle)
+
+
+def _cluster(place: CassandraPlace) -> Cluster:
+    def nearest() -> TokenAwarePolicy:
+        # A profile's policy is its own: they keep what they know of the hosts.
+        return TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc=place.datacenter))
+
+    read = ExecutionProfile(
+        nearest(),
+        RetryPolicy(),
+        request_timeout=REQUEST_SECONDS,
+        row_factory=tuple_factory,
+        speculative_execution_policy=ConstantSpeculativeExecutionPolicy(SPECULATE_SECONDS, 1),
+    )
+    # Whoever writes writes the same rows again when it failed.
+    write = ExecutionProfile(
+        nearest(), FallthroughRetryPolicy(), request_timeout=REQUEST_SECONDS, row_factory=tuple_factory
+    )
+    return Cluster(
+        list(place.hosts),
+        port=place.port,
+        # Asked for newer ones, Cassandra 5.0 refuses twice before it agrees.
+        protocol_version=5,
+        execution_profiles={READ: read, WRITE: write},
+        reconnection_policy=ConstantReconnectionPolicy(TRY_AGAIN_SECONDS, max_attempts=None),
+        # Without it every request of more than 4 KB waits 40 ms for the acknowledgement of its first part.
+        sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        connect_timeout=5,
+        control_connection_timeout=5,
+        idle_heartbeat_interval=5,
+        idle_heartbeat_timeout=5,
+        # The other nodes prepare a statement when they first see it.
+        prepare_on_all_hosts=False,
+    )
+
+
+def _family(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
