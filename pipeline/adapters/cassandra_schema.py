@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -34,16 +35,16 @@ async def bring_up_to_date(session: Session, tables: Sequence[Table]) -> None:
     """Make the keyspace and the tables; raises StoreError when a newer Bikewire or something else wrote there."""
     keyspace = session.place.keyspace
     if not await _replicas(session):
-        await session.blocking(lambda: _create_keyspace(session))
+        await _create_keyspace(session)
     session.set_levels(levels(await _replicas(session)))
     present = await _present(session)
     await _check(session, present)
     wanted = _missing(keyspace, tables, present)
-    for cql in wanted:
-        await session.blocking(lambda cql=cql: session.change_schema(cql))  # type: ignore[misc]
-    if wanted:
+    for together in wanted:
+        await asyncio.gather(*(session.change_schema(cql) for cql in together))
+    if any(wanted):
         session.forget_statements()
-        logger.info("store: %s: %d changes of the schema made", session.place, len(wanted))
+        logger.info("store: %s: %d changes of the schema made", session.place, sum(map(len, wanted)))
     await _note_version(session)
     await _advise(session)
 
@@ -61,16 +62,18 @@ async def _replicas(session: Session) -> int:
     return int(replicas.split("/")[0])
 
 
-def _create_keyspace(session: Session) -> None:
+async def _create_keyspace(session: Session) -> None:
     place = session.place
-    nodes = _awaited_nodes(session)
+    nodes = await _awaited_nodes(session)
     replicas = min(len(nodes), MOST_REPLICAS)
     replication = f"{{'class': 'NetworkTopologyStrategy', '{place.datacenter}': {replicas}}}"
-    session.change_schema(f"CREATE KEYSPACE IF NOT EXISTS {name(place.keyspace)} WITH replication = {replication}")
+    await session.change_schema(
+        f"CREATE KEYSPACE IF NOT EXISTS {name(place.keyspace)} WITH replication = {replication}"
+    )
     logger.info("store: %s: keyspace made with %d replicas on %d nodes", place, replicas, len(nodes))
 
 
-def _awaited_nodes(session: Session) -> list[str]:
+async def _awaited_nodes(session: Session) -> list[str]:
     """The nodes, once as many have joined as the URL names: their number decides how often every row is kept."""
     place = session.place
     deadline = time.monotonic() + CONNECT_SECONDS
@@ -81,8 +84,8 @@ def _awaited_nodes(session: Session) -> list[str]:
                 f" data centre {place.datacenter!r}; start the others before the store is made, or name fewer."
             )
             raise StoreError(msg)
-        time.sleep(TRY_AGAIN_SECONDS)
-        session.refresh_nodes()
+        await asyncio.sleep(TRY_AGAIN_SECONDS)
+        await session.blocking(session.refresh_nodes)
     return nodes
 
 
@@ -123,8 +126,11 @@ async def _note_version(session: Session) -> None:
         await session.run(Statement(cql, (SCHEMA_VERSION,)), WRITE)
 
 
-def _missing(keyspace: str, tables: Sequence[Table], present: dict[str, set[str]]) -> list[str]:
-    """The DDL, the table of the version first: where that is, a store of Bikewire is."""
+def _missing(keyspace: str, tables: Sequence[Table], present: dict[str, set[str]]) -> list[list[str]]:
+    """The DDL in steps, each to be made at once: all nodes must have seen one step before the next.
+
+    The table of the version comes first: where that is, a store of Bikewire is.
+    """
     own = {
         VERSION: f"CREATE TABLE IF NOT EXISTS {name(keyspace, VERSION)} (part text PRIMARY KEY, version int)"
         f" {_OPTIONS}",
@@ -132,14 +138,20 @@ def _missing(keyspace: str, tables: Sequence[Table], present: dict[str, set[str]
         f" next_offset bigint, PRIMARY KEY ((job), topic, part)) {_OPTIONS}",
         cassandra_generations.POINTER: cassandra_generations.creation(keyspace),
     }
-    wanted = [cql for table, cql in own.items() if table not in present]
-    for table in tables:
-        if table.name in present:
-            held = present[cassandra_tables.type_name(table) if table.newest_by else table.name]
-            wanted += cassandra_tables.additions(keyspace, table, held)
-        else:
-            wanted += cassandra_tables.creation(keyspace, table)
-    return wanted
+    first, *others = [[cql] if table not in present else [] for table, cql in own.items()]
+    new = [table for table in tables if table.name not in present]
+    types = [cassandra_tables.type_creation(keyspace, table) for table in new if table.newest_by]
+    added = [cql for table in tables if table not in new for cql in _additions(keyspace, table, present)]
+    return [
+        first,
+        [*(cql for step in others for cql in step), *types, *added],
+        [cassandra_tables.creation(keyspace, table) for table in new],
+    ]
+
+
+def _additions(keyspace: str, table: Table, present: dict[str, set[str]]) -> list[str]:
+    held = present[cassandra_tables.type_name(table) if table.newest_by else table.name]
+    return cassandra_tables.additions(keyspace, table, held)
 
 
 async def _advise(session: Session) -> None:

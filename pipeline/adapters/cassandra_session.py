@@ -124,16 +124,18 @@ class Session:
         """Look again which nodes there are; blocks."""
         self._cluster.refresh_nodes()
 
-    def change_schema(self, cql: str) -> None:
-        """Run DDL and wait until all nodes agree; blocks.
+    async def change_schema(self, cql: str) -> None:
+        """Run DDL and wait until all nodes agree; raises StoreError.
 
         All processes ask the same node, which makes one change after the other: two nodes asked at once to make a
         table would make two of one name.
         """
+        await self.blocking(lambda: self._session.execute(cql, timeout=SCHEMA_SECONDS, host=self._first_node()))
+
+    def _first_node(self) -> Any:
         hosts = [host for host in self._cluster.metadata.all_hosts() if host.is_up is not False]
         near = [host for host in hosts if host.datacenter == self.place.datacenter]
-        first = min(near, key=lambda host: socket.inet_pton(_family(host.address), host.address), default=None)
-        self._session.execute(cql, timeout=SCHEMA_SECONDS, host=first)
+        return min(near, key=lambda host: socket.inet_pton(_family(host.address), host.address), default=None)
 
     def set_levels(self, new: Levels) -> None:
         """Ask for these from now on."""

@@ -107,22 +107,25 @@ def type_name(table: Table) -> str:
     return f"{table.name}_row"
 
 
-def creation(keyspace: str, table: Table) -> list[str]:
-    """What makes the table; nothing happens where it is there."""
-    made = []
-    columns = {column: _KINDS[kind].storage for column, kind in table.columns.items()}
+def type_creation(keyspace: str, table: Table) -> str:
+    """What makes the type of the cell ``newest``; nothing happens where it is there."""
+    fields = ", ".join(f"{name(column)} {_KINDS[table.columns[column]].storage}" for column in values_of(table))
+    return f"CREATE TYPE IF NOT EXISTS {name(keyspace, type_name(table))} ({fields})"
+
+
+def creation(keyspace: str, table: Table) -> str:
+    """What makes the table, once its type is there; nothing happens where it is there."""
+    kept = table.key if table.newest_by else tuple(table.columns)
+    columns = {column: _KINDS[table.columns[column]].storage for column in kept}
     if table.newest_by:
-        fields = ", ".join(f"{name(column)} {columns.pop(column)}" for column in values_of(table))
-        made.append(f"CREATE TYPE IF NOT EXISTS {name(keyspace, type_name(table))} ({fields})")
         columns[NEWEST] = f"frozen<{name(type_name(table))}>"
     if table.is_replaced:
         columns[GENERATION] = "bigint"
     listed = ", ".join(f"{name(column)} {storage}" for column, storage in columns.items())
-    made.append(
+    return (
         f"CREATE TABLE IF NOT EXISTS {name(keyspace, table.name)} ({listed}, PRIMARY KEY ({_primary_key(table)}))"
         f" WITH {' AND '.join(_options(table))}"
     )
-    return made
 
 
 def _primary_key(table: Table) -> str:
