@@ -41,7 +41,16 @@ class Settings(BaseSettings):
         " HOST or HOST:PORT; ?dc=NAME for another data centre than dc1). Default: store.sqlite in BIKEWIRE_DATA.",
     )
     lake: str = Field("", description="Folder of the Parquet lake. Default: lake in BIKEWIRE_DATA.")
-    spark: str = Field("local[2]", description="Spark master: local[N].")
+    spark: str = Field(
+        "local[2]", description="Spark master: local[N], or spark://HOST:PORT of a cluster (more masters: ,HOST:PORT)."
+    )
+    spark_driver_host: str = Field(
+        "", description="Name or address at which Spark workers reach this machine. Default: the one they see."
+    )
+    spark_cores: int = Field(2, ge=1, description="How many cores of a Spark cluster to use, one in each executor.")
+    spark_executor_memory: str = Field(
+        "512m", pattern=r"^\d+[mg]$", description="Heap of each executor on a Spark cluster, e.g. 512m or 2g."
+    )
     host: str = Field("127.0.0.1", description="Address that the server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the server listens on; 0 takes a free one.")
     connections: int = Field(2000, ge=1, description="How many WebSockets may be open at once.")

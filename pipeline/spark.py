@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.class_archive import archive_path, cache_folder, session_options
+from pipeline.cluster import cluster_settings, is_cluster
 from pipeline.java import find_java
 from pipeline.settings import Settings, SettingsError
 
@@ -63,14 +64,14 @@ _PROCESS = {
     # The figures of the day run beside the stream in a pool of their own (see fairscheduler.xml).
     "spark.scheduler.mode": "FAIR",
     "spark.scheduler.allocation.file": (_PACKAGE / "fairscheduler.xml").as_uri(),
+    # A city's micro-batches and days need about a third of it.
+    "spark.driver.memory": "512m",
 }
 
 _LOCAL = {
     # A laptop's host name often does not resolve, or to an address that a VPN takes away.
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    # The heap of the embedded deployment: a city's micro-batches and days need about a third of it.
-    "spark.driver.memory": "512m",
 }
 
 _JVM = [
@@ -94,7 +95,7 @@ def session(settings: Settings, app_name: str) -> SparkSession:
     """This process's Spark session, started if there is none.
 
     Raises JavaError before anything is started when there is no Java that fits, SettingsError when
-    BIKEWIRE_SPARK is no local master.
+    BIKEWIRE_SPARK is no master, SparkUnreachable when the cluster's master does not answer.
     """
     _check_master(settings.spark)
     java = find_java()
@@ -106,7 +107,8 @@ def session(settings: Settings, app_name: str) -> SparkSession:
     )
     jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *archive_jvm])}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
-    for name, value in {**_SQL, **_STREAMING, **_PROCESS, **_LOCAL, **jvm, **archive_settings}.items():
+    place = cluster_settings(settings) if is_cluster(settings.spark) else _LOCAL
+    for name, value in {**_SQL, **_STREAMING, **_PROCESS, **place, **jvm, **archive_settings}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 
@@ -131,14 +133,17 @@ def in_background(spark: SparkSession) -> None:
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", BACKGROUND_POOL)
 
 
-def parallelism(master: str) -> int:
-    """How many tasks run at once on ``local[N]``."""
-    return int(re.sub(r"\D", "", master))
+def parallelism(settings: Settings) -> int:
+    """How many tasks run at once."""
+    return settings.spark_cores if is_cluster(settings.spark) else int(re.sub(r"\D", "", settings.spark))
 
 
 def _check_master(master: str) -> None:
-    if not re.fullmatch(r"local\[[1-9]\d*\]", master):
-        msg = f"BIKEWIRE_SPARK: {master!r} is no Spark master that Bikewire knows; use local[N], e.g. local[2]."
+    if not is_cluster(master) and not re.fullmatch(r"local\[[1-9]\d*\]", master):
+        msg = (
+            f"BIKEWIRE_SPARK: {master!r} is no Spark master that Bikewire knows;"
+            " use local[N], e.g. local[2], or spark://HOST:PORT."
+        )
         raise SettingsError(msg)
 
 

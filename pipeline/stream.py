@@ -48,7 +48,7 @@ class Stream:
         self._log = log
         self._store = store
         self._portal = portal
-        self._parts = parallelism(settings.spark)
+        self._parts = parallelism(settings)
         self._is_small = False
         self._query: StreamingQuery | None = None
         self._busy_since: float | None = None
