@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 REACH_SECONDS = 5.0
 """How long a master may take to accept a connection."""
+
+PATIENCE_SECONDS = 15.0
+"""How long a micro-batch may wait, and then be without any executor, before the session is given up."""
 
 _MASTER = re.compile(r"spark://[^/,:]+:\d+(,[^/,:]+:\d+)*")
 
@@ -45,8 +49,8 @@ _CLUSTER = {
 }
 
 
-class SparkUnreachable(BikewireError):
-    """No Spark master answers; it may later."""
+class SparkLost(BikewireError):
+    """There is no cluster to compute on, or not for this session any more; a new process may have one."""
 
 
 class Address(NamedTuple):
@@ -70,17 +74,17 @@ def masters(url: str) -> list[Address]:
 def driver_address(settings: Settings) -> str:
     """The address of this machine on its way to a master, from which the workers reach the driver.
 
-    Raises SparkUnreachable when no master listens: Spark itself would take a minute to find that out.
+    Raises SparkLost when no master listens: Spark itself would take a minute to find that out.
     """
     for place in masters(settings.spark):
         with suppress(OSError), socket.create_connection(place, REACH_SECONDS) as connection:
             return str(connection.getsockname()[0])
     msg = f"BIKEWIRE_SPARK: no Spark master answers at {settings.spark}."
-    raise SparkUnreachable(msg)
+    raise SparkLost(msg)
 
 
 def cluster_settings(settings: Settings) -> dict[str, str]:
-    """The settings of Spark that only a cluster needs. Raises SparkUnreachable."""
+    """The settings of Spark that only a cluster needs. Raises SparkLost."""
     found = driver_address(settings)
     return {
         **_CLUSTER,
@@ -95,13 +99,35 @@ def cluster_settings(settings: Settings) -> dict[str, str]:
     }
 
 
-def executors(spark: SparkSession) -> int:
-    """How many executors the session has right now; the driver is none of them."""
-    context: Any = spark.sparkContext
-    return int(context._jsc.sc().getExecutorMemoryStatus().size()) - 1  # noqa: SLF001  # PySpark's only way
+class Lifeline:
+    """Notices that the cluster has let the session down.
 
+    Spark does not say so itself: after a master without recovery came back, the query of an application that it does
+    not know any more is active, has no exception, and waits for executors for ever.
+    """
 
-def has_ended(spark: SparkSession) -> bool:
-    """Whether the session can't be used any more, e.g. since the master removed it."""
-    context: Any = spark.sparkContext
-    return context._jsc is None or bool(context._jsc.sc().isStopped())  # noqa: SLF001  # PySpark's only way
+    def __init__(self, spark: SparkSession) -> None:
+        # An "executor" of local[N] is the driver itself: there is nothing to watch.
+        self._is_watched = is_cluster(spark.sparkContext.master or "")
+        self._context: Any = spark.sparkContext
+        self._lonely_since: float | None = None
+
+    def check(self, waited_seconds: float) -> None:
+        """To be called again and again, with the age of the micro-batch at work. Raises SparkLost."""
+        if not self._is_watched:
+            return
+        if self._context._jsc is None or self._context._jsc.sc().isStopped():  # noqa: SLF001  # PySpark's only way
+            msg = "The Spark master has removed the application."
+            raise SparkLost(msg)
+        now = time.monotonic()
+        if waited_seconds < PATIENCE_SECONDS or self.executors():
+            self._lonely_since = None
+        elif self._lonely_since is None:
+            self._lonely_since = now
+        elif now - self._lonely_since > PATIENCE_SECONDS:
+            msg = f"A micro-batch has waited for {waited_seconds:.0f} s, and Spark has no executor for it."
+            raise SparkLost(msg)
+
+    def executors(self) -> int:
+        """How many executors the session has right now; the driver is none of them."""
+        return int(self._context._jsc.sc().getExecutorMemoryStatus().size()) - 1  # noqa: SLF001  # PySpark's only way

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 from pipeline.decode import ENTITY, columns, records
 from pipeline.model import Topic
-from pipeline.ports import Consumed, Log, Offsets, Store, TopicPartition
+from pipeline.ports import BikewireError, Consumed, Log, Offsets, Store, TopicPartition
 from pipeline.results import TOPICS
 from pipeline.spark import in_background
 
@@ -34,6 +34,10 @@ HOUR = timedelta(hours=1)
 
 _STAGING = "_staging"
 _PARTS = ("_system", "_date", "_hour", "_partition")
+
+
+class LakeError(BikewireError):
+    """The lake could not be written; writing the same range again is safe."""
 
 
 class LakeReport(NamedTuple):
@@ -83,9 +87,11 @@ def write_range(spark: SparkSession, log: Log, folder: Path, start: Offsets, end
 def _write_topic(frame: DataFrame, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> int:
     staging = folder / _STAGING / topic
     shutil.rmtree(staging, ignore_errors=True)
-    _stage(records(frame, topic), topic, staging)
+    written = _stage(records(frame, topic), topic, staging)
+    files = sorted(staging.rglob("*.parquet"))
+    _check_shared(folder, written, files)
     moved = 0
-    for staged in sorted(staging.rglob("*.parquet")):
+    for staged in files:
         target = _target(staged.relative_to(staging), topic, folder, start, end)
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.replace(target)
@@ -94,8 +100,21 @@ def _write_topic(frame: DataFrame, topic: Topic, folder: Path, start: Offsets, e
     return moved
 
 
-def _stage(typed: DataFrame, topic: Topic, staging: Path) -> None:
-    """One file for each system, hour and partition of the log."""
+def _check_shared(folder: Path, written: int, files: Sequence[Path]) -> None:
+    from pyarrow import parquet
+
+    # A Spark worker with a folder of its own of that name writes into that one, and nobody complains.
+    found = sum(parquet.read_metadata(file).num_rows for file in files)
+    if written != found:
+        msg = (
+            f"BIKEWIRE_LAKE: of {written} records that Spark wrote to '{folder}', {found} are there;"
+            " the folder must be the same one on this machine and on every Spark worker."
+        )
+        raise LakeError(msg)
+
+
+def _stage(typed: DataFrame, topic: Topic, staging: Path) -> int:
+    """One file for each system, hour and partition of the log; returns how many records they hold."""
     placed = typed.selectExpr(
         "*",
         "system_id AS _system",
@@ -105,7 +124,13 @@ def _stage(typed: DataFrame, topic: Topic, staging: Path) -> None:
     )
     # One task, sorted: so that an hour is in one file, and similar rows lie together (a third of the size).
     ordered = placed.coalesce(1).sortWithinPartitions(*_PARTS, ENTITY[topic], "polled_at", "offset")
-    ordered.write.partitionBy(*_PARTS).option("compression", "zstd").parquet(str(staging))
+    from pyspark.sql import Observation
+    from pyspark.sql.functions import count, lit
+
+    written = Observation()
+    counted = ordered.observe(written, count(lit(1)).alias("records"))
+    counted.write.partitionBy(*_PARTS).option("compression", "zstd").parquet(str(staging))
+    return int(written.get["records"])
 
 
 def _target(staged: Path, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> Path:

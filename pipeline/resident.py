@@ -17,8 +17,9 @@ from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
 
 from pipeline import lake
 from pipeline.class_archive import make_archive
+from pipeline.cluster import Lifeline
 from pipeline.model import Topic
-from pipeline.ports import BikewireError, Log, Store
+from pipeline.ports import BikewireError, Log, LogError, Store, StoreError
 from pipeline.settings import Settings
 from pipeline.spark import end, session
 from pipeline.stream import JOB, Stream
@@ -53,7 +54,8 @@ def run(settings: Settings, *, available_now: bool) -> None:
     """Run the stream until it is interrupted, or with ``available_now`` until all that is in the log is done.
 
     Raises KeyboardInterrupt when it was interrupted (its JVM has ended by then), JavaError, SettingsError,
-    LogError, StoreError when it can't start, and StreamFailed when ``available_now`` fails.
+    LogError, StoreError when it can't start, StreamFailed when ``available_now`` fails, and SparkLost when there is
+    no cluster for it: whoever looks after this process starts it again.
     """
     try:
         anyio.run(_run, settings, available_now)
@@ -75,7 +77,7 @@ async def _run(settings: Settings, available_now: bool) -> None:
                 await catch_up(stream, spark, settings, log, store)
                 await asyncio.to_thread(make_archive, spark)
             else:
-                await _reside(stream, Tending(spark, settings, log, store))
+                await _reside(stream, Tending(spark, settings, log, store), Lifeline(spark))
 
 
 @asynccontextmanager
@@ -105,7 +107,7 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
     """Compute all that is in the log, write all of it to the lake, and say what was done. Raises StreamFailed."""
     started = time.monotonic()
     query = await asyncio.to_thread(stream.start, available_now=True)
-    await _ended(query, stream)
+    await _ended(query, stream, Lifeline(spark))
     failure = await _failure(query, stream)
     if failure is not None:
         msg = f"The stream failed: {failure}"
@@ -121,9 +123,9 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
     )
 
 
-async def _reside(stream: Stream, tending: Tending) -> None:
+async def _reside(stream: Stream, tending: Tending, lifeline: Lifeline) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_keep_running(stream))
+        tasks.create_task(_keep_running(stream, lifeline))
         tasks.create_task(_tend(stream, tending))
 
 
@@ -135,36 +137,43 @@ async def _tend(stream: Stream, tending: Tending) -> None:
     await tending.run()
 
 
-async def _keep_running(stream: Stream) -> None:
+async def _keep_running(stream: Stream, lifeline: Lifeline) -> None:
     wait = 1.0
     while True:
         started = time.monotonic()
-        reason = await _run_once(stream)
+        reason = await _run_once(stream, lifeline)
         wait = 1.0 if time.monotonic() - started > HEALTHY_SECONDS else wait
         logger.error("stream: the query ended and is started again in %d s: %s", wait, reason)
         await asyncio.sleep(wait)
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 
-async def _run_once(stream: Stream) -> str:
-    """Run the query until it ends; why it did. Raises StreamFailed when Spark itself has gone."""
+async def _run_once(stream: Stream, lifeline: Lifeline) -> str:
+    """Run the query until it ends; why it did. Raises StreamFailed or SparkLost when Spark itself has gone."""
     try:
+        lifeline.check(0)
         query = await asyncio.to_thread(stream.start)
-        await _ended(query, stream)
+        await _ended(query, stream, lifeline)
         return await _failure(query, stream) or "it was stopped"
+    except (LogError, StoreError) as error:
+        return sentence(error)
     except (Py4JNetworkError, OSError) as error:
         msg = f"Spark has ended: {sentence(error)}"
         raise StreamFailed(msg) from error
 
 
-async def _ended(query: StreamingQuery, stream: Stream) -> None:
-    """Returns when the query does not run any more; says so, once, when a micro-batch seems to be stuck."""
+async def _ended(query: StreamingQuery, stream: Stream, lifeline: Lifeline) -> None:
+    """Returns when the query does not run any more; says so, once, when a micro-batch seems to be stuck.
+
+    Raises SparkLost when it is stuck for good.
+    """
     has_warned = False
     while await asyncio.to_thread(lambda: query.isActive):
         busy = stream.busy_seconds
         if busy > STUCK_SECONDS and not has_warned:
             logger.warning("stream: a micro-batch has been at work for %d s", busy)
         has_warned = busy > STUCK_SECONDS
+        await asyncio.to_thread(lifeline.check, busy)
         await asyncio.sleep(_WATCH_SECONDS)
 
 

@@ -95,7 +95,7 @@ def session(settings: Settings, app_name: str) -> SparkSession:
     """This process's Spark session, started if there is none.
 
     Raises JavaError before anything is started when there is no Java that fits, SettingsError when
-    BIKEWIRE_SPARK is no master, SparkUnreachable when the cluster's master does not answer.
+    BIKEWIRE_SPARK is no master, SparkLost when the cluster's master does not answer.
     """
     _check_master(settings.spark)
     java = find_java()

@@ -13,7 +13,6 @@ from urllib.request import urlopen
 import pyspark
 
 from pipeline.java import find_java
-
 from tests.servers.process import Server, free_port
 
 _HOME = Path(pyspark.__file__).parent
