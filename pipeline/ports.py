@@ -34,6 +34,12 @@ class LogFull(LogError):
     """The log has no room for a publish; it can be tried again when there is room."""
 
 
+class PublisherFenced(LogError):
+    """Another process publishes in this one's place: this one has to end, and is not to be started again."""
+
+    exit_code = 2
+
+
 class StoreError(BikewireError):
     """The store could not do what was asked; writing the same rows again is safe."""
 
@@ -83,6 +89,9 @@ class Log(ABC):
     Offsets grow within a partition; they need not be consecutive.
     """
 
+    streams_whole_publishes = True
+    """Whether all topics' parts of a publish are in one micro-batch of `stream`; each part always is."""
+
     @abstractmethod
     async def create(self, topics: Sequence[str]) -> None:
         """Make the topics that are not there yet; what is there stays. To be called before anything else."""
@@ -120,8 +129,17 @@ class Log(ABC):
         """The topics as a streaming DataFrame from ``offsets`` on, with the columns of Spark's Kafka source.
 
         key binary, value binary, topic string, partition int, offset long, timestamp timestamp (of appending),
-        timestampType int. Micro-batches hold whole publishes, and a backlog comes in bounded ones.
+        timestampType int. Micro-batches never cut a topic's part of a publish in two. A backlog comes in bounded ones,
+        or is to be taken in `steps` first.
         """
+
+    async def steps(self, topics: Sequence[str], offsets: Offsets) -> Sequence[Offsets]:
+        """Where to cut a backlog from ``offsets`` on, for `frame` to give it in bounded pieces before `stream` starts.
+
+        The last piece, from the last cut on, is `stream`'s. Each cut lies between two publishes of its topic; there
+        are none when there is no large backlog, or when the engine's `stream` comes in bounded micro-batches anyhow.
+        """
+        return ()
 
     @abstractmethod
     def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
@@ -213,6 +231,10 @@ class Store(ABC):
         clustering column after them. ``newest_first`` turns the order round before ``limit`` is applied.
         ``columns`` are the only ones wanted: of many rows, a few columns are read several times faster than all.
         """
+
+    @abstractmethod
+    async def partitions(self, table: Table) -> list[tuple[Value, ...]]:
+        """The partitions that may hold rows, each once, in no order: a look at the whole table."""
 
     @abstractmethod
     async def offsets(self, job: str) -> Offsets:

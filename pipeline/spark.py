@@ -94,7 +94,7 @@ _JVM = [
 def session(settings: Settings, app_name: str) -> SparkSession:
     """This process's Spark session, started if there is none.
 
-    Raises JavaError before anything is started when there is no Java that fits, SettingsError when
+    Raises JavaError before anything is started when there is no Java that fits, JarsError, SettingsError when
     BIKEWIRE_SPARK is no master, SparkLost when the cluster's master does not answer.
     """
     _check_master(settings.spark)
@@ -108,7 +108,8 @@ def session(settings: Settings, app_name: str) -> SparkSession:
     jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *archive_jvm])}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
     place = cluster_settings(settings) if is_cluster(settings.spark) else _LOCAL
-    for name, value in {**_SQL, **_STREAMING, **_PROCESS, **place, **jvm, **archive_settings}.items():
+    chosen = {**_SQL, **_STREAMING, **_PROCESS, **place, **jvm, **archive_settings, **_jars(settings)}
+    for name, value in chosen.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 
@@ -136,6 +137,15 @@ def in_background(spark: SparkSession) -> None:
 def parallelism(settings: Settings) -> int:
     """How many tasks run at once."""
     return settings.spark_cores if is_cluster(settings.spark) else int(re.sub(r"\D", "", settings.spark))
+
+
+def _jars(settings: Settings) -> dict[str, str]:
+    """What Spark needs besides its own jars, for the log that is used; to executors it hands them itself."""
+    if not settings.log.startswith("kafka:"):
+        return {}
+    from pipeline.jars import spark_kafka_jars
+
+    return {"spark.jars": ",".join(map(str, spark_kafka_jars()))}
 
 
 def _check_master(master: str) -> None:

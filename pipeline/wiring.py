@@ -5,17 +5,26 @@ from __future__ import annotations
 from pipeline.ports import Log, Store
 from pipeline.settings import SettingsError
 
+LOGS = "sqlite:///PATH or kafka://HOST:PORT,HOST:PORT"
 STORES = "sqlite:///PATH or cassandra://HOST[:PORT],HOST/KEYSPACE"
 
 
-def open_log(url: str) -> Log:
-    """The log behind the URL; nothing is created or connected yet."""
+def open_log(url: str, publisher: str | None = None) -> Log:
+    """The log behind the URL; nothing is created or connected yet.
+
+    ``publisher`` is the role in which this process publishes, of which the log allows one process at a time where its
+    engine can tell (PublisherFenced); None publishes beside everybody else.
+    """
     scheme, place = _split(url, "BIKEWIRE_LOG")
     if scheme == "sqlite":
         from pipeline.adapters.sqlite_log import SqliteLog
 
         return SqliteLog(place)
-    msg = f"BIKEWIRE_LOG: {url!r} names no log that Bikewire knows; use sqlite:///PATH."
+    if scheme == "kafka":
+        from pipeline.adapters.kafka_log import KafkaLog
+
+        return KafkaLog(place, publisher)
+    msg = f"BIKEWIRE_LOG: {url!r} names no log that Bikewire knows; use {LOGS}."
     raise SettingsError(msg)
 
 

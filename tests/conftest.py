@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.cassandra_cluster import CassandraCluster
     from tests.live_server import LiveServer
     from tests.published_city import City
+    from tests.servers.kafka import KafkaServer
 
 CASSANDRAS = {"cassandra": "cassandra_node", "cassandra of two": "cassandra_nodes"}
 """The fixture of each engine that is a Cassandra."""
@@ -42,6 +44,9 @@ def shared_data() -> Path:
 @pytest.fixture(params=engines.LOGS)
 def log_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty log, of each engine in turn."""
+    if request.param == "kafka":
+        server: KafkaServer = request.getfixturevalue("kafka_server")
+        return f"{server.url}?prefix={uuid4().hex[:8]}."
     return engines.log_url(request.param, tmp_path)
 
 
@@ -52,6 +57,22 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         cluster: CassandraCluster = request.getfixturevalue(CASSANDRAS[request.param])
         return cluster.empty_store()
     return engines.store_url(request.param, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A Kafka broker, the same for the whole test run; tests have topics of their own."""
+    from tests.servers.kafka import KafkaServer
+
+    try:
+        server = KafkaServer(tmp_path_factory.mktemp("kafka"))
+        server.start()
+    except (RuntimeError, BikewireError) as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"Kafka does not run: {error}")
+        pytest.skip(f"Kafka does not run here: {error}")
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +122,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The one Spark session of the test run, with the settings that Bikewire runs with."""
     from pipeline.spark import session
 
-    started = session(Settings.read(data=tmp_path_factory.mktemp("spark")), "tests")
+    # With Kafka's jars where they can be had: a session can't be given them later.
+    log = engines.KAFKA_FORM if engines.has_kafka_jars() else None
+    started = session(Settings.read(data=tmp_path_factory.mktemp("spark"), log=log), "tests")
     yield started
     started.stop()
 

@@ -1,7 +1,7 @@
 """Publishes numbered polls to a log, as a process of its own.
 
 ``python -m tests.log_publisher URL SYSTEM RECORDS [N SECONDS]`` prints a poll's number once it is published. Without
-N it goes on until it is killed.
+N it goes on until it is killed. Its role is the system's: a killed one is followed by another in its place.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def poll(system_id: str, number: int, records: int, topic: str = "station_status
 async def publish(url: str, system_id: str, records: int, polls: int | None, seconds: float) -> None:
     """Publish polls under this process's own numbers, ``seconds`` apart."""
     start = time.time_ns()
-    async with open_log(url) as log:
+    async with open_log(url, system_id) as log:
         await log.create(["station_status"])
         for number in itertools.count(start) if polls is None else range(start, start + polls):
             await log.publish(system_id, poll(system_id, number, records))

@@ -61,13 +61,17 @@ async def test_frames_and_streams_have_the_columns_of_the_kafka_source(log: Log,
     assert log.stream(spark, TOPICS, {}).schema.simpleString() == columns
 
 
-async def test_a_stream_takes_a_backlog_in_bounded_steps_of_whole_polls(
-    log: Log, spark: SparkSession, tmp_path: Path
-) -> None:
+async def test_a_backlog_comes_in_bounded_steps_of_whole_polls(log: Log, spark: SparkSession, tmp_path: Path) -> None:
     for number in range(12):
         await log.publish("brest", poll("brest", number, 20_000))
-    steps = [step for step in run_stream(log.stream(spark, TOPICS, {}), tmp_path / "checkpoint") if step.polls]
+    start: Offsets = {}
+    steps: list[Step] = []
+    for cut in await log.steps(TOPICS, {}):
+        steps.append(Step(polls_in(log.frame(spark, TOPICS, start, cut)), {}))
+        start = cut
+    steps += [step for step in run_stream(log.stream(spark, TOPICS, start), tmp_path / "checkpoint") if step.polls]
     assert len(steps) > 1
+    assert max(sum(step.polls.values()) for step in steps) <= 120_000
     assert [step.polls for step in steps] == [dict.fromkeys(step.polls, 20_000) for step in steps]
     assert [number for step in steps for number in sorted(step.polls)] == list(range(12))
 

@@ -136,9 +136,7 @@ def _in_order(ready: Mapping[str, Sequence[Arrived]]) -> Iterator[list[StoredRec
         yield list(chain.from_iterable(records[publish].get(topic, ()) for topic in counts[publish]))
 
 
-def _next(
-    lanes: Mapping[str, deque[str]], records: Mapping[str, Mapping[str, Sequence[StoredRecord]]]
-) -> str | None:
+def _next(lanes: Mapping[str, deque[str]], records: Mapping[str, Mapping[str, Sequence[StoredRecord]]]) -> str | None:
     """A publish that is the first in all of its topics; where publishers' records cross each other, any first one."""
     firsts = [lane[0] for lane in lanes.values() if lane]
     for publish in firsts:

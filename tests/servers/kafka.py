@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 from pipeline.java import find_java
-
 from tests.servers import jars
 from tests.servers.process import Server, free_port
 
