@@ -29,7 +29,9 @@ FAILURES: tuple[type[Exception], ...] = (
 def sentence(place: CassandraPlace, error: Exception) -> str:
     """What went wrong, which node it was, and what to do."""
     if isinstance(error, NoHostAvailable):
-        return f"{place}: no node can be asked ({_by_host(error)}); it goes on when one answers, start the nodes."
+        return (
+            f"{place}: no node can be asked ({_by_host(place, error)}); it goes on when one answers, start the nodes."
+        )
     if isinstance(error, Unavailable):
         return (
             f"{place}: {error.required_replicas} nodes must take part and {error.alive_replicas} can;"
@@ -47,6 +49,7 @@ def sentence(place: CassandraPlace, error: Exception) -> str:
     return f"{place}: the store failed ({type(error).__name__}: {error})."
 
 
-def _by_host(error: NoHostAvailable) -> str:
+def _by_host(place: CassandraPlace, error: NoHostAvailable) -> str:
     errors = error.errors if isinstance(error.errors, dict) else {}
-    return "; ".join(f"{host}: {reason}" for host, reason in errors.items()) or "none is known to be up"
+    told = "; ".join(f"{host}: {reason}" for host, reason in errors.items())
+    return told or f"none is known to be up in data centre {place.datacenter!r}"

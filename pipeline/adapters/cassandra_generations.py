@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from pipeline.adapters.cassandra_session import WRITE, Session
+from pipeline.adapters.cassandra_connection import WRITE
+from pipeline.adapters.cassandra_session import Session
 from pipeline.adapters.cassandra_tables import Statement, drop_cql, micros, name
 from pipeline.ports import StoreError, Value
 from pipeline.tables import Table

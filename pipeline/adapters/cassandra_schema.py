@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 
 from pipeline.adapters import cassandra_generations, cassandra_tables
-from pipeline.adapters.cassandra_session import CONNECT_SECONDS, TRY_AGAIN_SECONDS, WRITE, Levels, Session, levels
+from pipeline.adapters.cassandra_connection import CONNECT_SECONDS, TRY_AGAIN_SECONDS, WRITE, Levels, levels
+from pipeline.adapters.cassandra_session import Session
 from pipeline.adapters.cassandra_tables import GC_GRACE_SECONDS, Statement, name
 from pipeline.ports import StoreError
 from pipeline.tables import SCHEMA_VERSION, Table

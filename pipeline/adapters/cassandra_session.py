@@ -8,68 +8,36 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from cassandra import ConsistencyLevel
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-from cassandra.policies import (
-    ConstantReconnectionPolicy,
-    ConstantSpeculativeExecutionPolicy,
-    DCAwareRoundRobinPolicy,
-    FallthroughRetryPolicy,
-    RetryPolicy,
-    TokenAwarePolicy,
+from cassandra.cluster import NoHostAvailable
+from cassandra.query import UNSET_VALUE, BatchStatement, BatchType
+
+from pipeline.adapters.cassandra_connection import (
+    CONNECT_SECONDS,
+    READ,
+    TRY_AGAIN_SECONDS,
+    WRITE,
+    Levels,
+    NodeEvents,
+    cluster_of,
+    levels,
 )
-from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, tuple_factory
-
 from pipeline.adapters.cassandra_errors import FAILURES, sentence
 from pipeline.adapters.cassandra_tables import Statement
 from pipeline.adapters.cassandra_url import CassandraPlace
 from pipeline.ports import StoreError
 
-CONNECT_SECONDS = 30.0
-"""How long a cluster that does not answer is tried before that is an error."""
-
-TRY_AGAIN_SECONDS = 1.0
-"""How often a node that is down is tried, always: after an outage the first answer must not wait for a long back-off
-to end (with the driver's default, 9 to 20 s)."""
-
-REQUEST_SECONDS = 10.0
 SCHEMA_SECONDS = 60.0
 """A change of a table waits until all nodes have it."""
 
-SPECULATE_SECONDS = 0.1
-"""A read that has had no answer for so long is asked of the next node too."""
-
 WRITES_AT_ONCE = 32
 """How many requests of one write are under way at once; more make nothing faster."""
-
-READ = EXEC_PROFILE_DEFAULT
-WRITE = "write"
 
 UNSET: Any = UNSET_VALUE
 
 Rows = list[tuple[Any, ...]]
 Result = TypeVar("Result")
-
-
-class Levels(NamedTuple):
-    """How many replicas of the near data centre must take part. Together they are more than there are."""
-
-    write: int
-    read: int
-
-
-def levels(replicas: int) -> Levels:
-    """What makes every read see every write before it.
-
-    One replica: that one. Two: both take a write, so either alone is right for a read, and reads go on when one is
-    down. Three and more: most of them for both.
-    """
-    if replicas <= 1:
-        return Levels(ConsistencyLevel.LOCAL_ONE, ConsistencyLevel.LOCAL_ONE)
-    read = ConsistencyLevel.LOCAL_ONE if replicas == 2 else ConsistencyLevel.LOCAL_QUORUM
-    return Levels(ConsistencyLevel.LOCAL_QUORUM, read)
 
 
 class Session:
@@ -78,7 +46,7 @@ class Session:
     def __init__(self, place: CassandraPlace) -> None:
         self.place = place
         self.levels = levels(1)
-        self._cluster = _cluster(place)
+        self._cluster = cluster_of(place)
         self._session: Any = None
         self._prepared: dict[str, Any] = {}
         self._preparing = asyncio.Lock()
@@ -89,6 +57,7 @@ class Session:
         await self.blocking(self._connect)
 
     async def close(self) -> None:
+        """End every connection, and a connecting under way."""
         self._is_closed.set()
         await asyncio.to_thread(self._cluster.shutdown)
 
@@ -107,13 +76,16 @@ class Session:
         while True:
             try:
                 self._session = self._cluster.connect()
+                self._cluster.register_listener(NodeEvents(self.place))
+                if self._is_closed.is_set():
+                    self._cluster.shutdown()
                 return
             except FAILURES:
                 # A cluster object that could not connect is spent.
                 self._cluster.shutdown()
                 if time.monotonic() > deadline or self._is_closed.wait(TRY_AGAIN_SECONDS):
                     raise
-                self._cluster = _cluster(self.place)
+                self._cluster = cluster_of(self.place)
 
     def nodes(self) -> list[str]:
         """The addresses of the near data centre's nodes, up or down."""
@@ -130,10 +102,20 @@ class Session:
         All processes ask the same node, which makes one change after the other: two nodes asked at once to make a
         table would make two of one name.
         """
-        await self.blocking(lambda: self._session.execute(cql, timeout=SCHEMA_SECONDS, host=self._first_node()))
+        await self.blocking(lambda: self._change_schema(cql))
+
+    def _change_schema(self, cql: str) -> None:
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                self._session.execute(cql, timeout=SCHEMA_SECONDS, host=self._first_node())
+                return
+            except NoHostAvailable:  # the first one is just going down or coming up
+                if time.monotonic() > deadline or self._is_closed.wait(TRY_AGAIN_SECONDS):
+                    raise
 
     def _first_node(self) -> Any:
-        hosts = [host for host in self._cluster.metadata.all_hosts() if host.is_up is not False]
+        hosts = [host for host in self._cluster.metadata.all_hosts() if host.is_up]
         near = [host for host in hosts if host.datacenter == self.place.datacenter]
         return min(near, key=lambda host: socket.inet_pton(_family(host.address), host.address), default=None)
 
@@ -225,40 +207,6 @@ class _Pages:
 
         with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
             self._loop.call_soon_threadsafe(settle)
-
-
-def _cluster(place: CassandraPlace) -> Cluster:
-    def nearest() -> TokenAwarePolicy:
-        # A profile's policy is its own: they keep what they know of the hosts.
-        return TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc=place.datacenter))
-
-    read = ExecutionProfile(
-        nearest(),
-        RetryPolicy(),
-        request_timeout=REQUEST_SECONDS,
-        row_factory=tuple_factory,
-        speculative_execution_policy=ConstantSpeculativeExecutionPolicy(SPECULATE_SECONDS, 1),
-    )
-    # Whoever writes writes the same rows again when it failed.
-    write = ExecutionProfile(
-        nearest(), FallthroughRetryPolicy(), request_timeout=REQUEST_SECONDS, row_factory=tuple_factory
-    )
-    return Cluster(
-        list(place.hosts),
-        port=place.port,
-        # Asked for newer ones, Cassandra 5.0 refuses twice before it agrees.
-        protocol_version=5,
-        execution_profiles={READ: read, WRITE: write},
-        reconnection_policy=ConstantReconnectionPolicy(TRY_AGAIN_SECONDS, max_attempts=None),
-        # Without it every request of more than 4 KB waits 40 ms for the acknowledgement of its first part.
-        sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-        connect_timeout=5,
-        control_connection_timeout=5,
-        idle_heartbeat_interval=5,
-        idle_heartbeat_timeout=5,
-        # The other nodes prepare a statement when they first see it.
-        prepare_on_all_hosts=False,
-    )
 
 
 def _family(address: str) -> int:

@@ -103,6 +103,14 @@ class CassandraStore(Store):
         found = await session.run(cassandra_tables.select(self._keyspace, table, wanted, generation))
         return cassandra_tables.decode(table, wanted.columns, found)
 
+    async def partitions(self, table: Table) -> list[Partition]:
+        session = await self._session()
+        found = await session.run(cassandra_tables.partitions(self._keyspace, table))
+        keys = [values[: len(table.partition)] for values in found]
+        rows = cassandra_tables.decode(table, table.partition, keys)
+        # Of a replaced partition there is one for each of its generations.
+        return list(dict.fromkeys(tuple(row.values()) for row in rows))
+
     async def offsets(self, job: str) -> Offsets:
         cql = f"SELECT topic, part, next_offset FROM {name(self._keyspace, PROGRESS)} WHERE job = ?"
         found = await (await self._session()).run(Statement(cql, (job,)))

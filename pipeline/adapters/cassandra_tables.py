@@ -219,6 +219,11 @@ def select(keyspace: str, table: Table, wanted: Select, generation: int = 0) -> 
     return Statement(cql, tuple(values))
 
 
+def partitions(keyspace: str, table: Table) -> Statement:
+    """Reads the key of every partition; where partitions are replaced, of every generation."""
+    return Statement(f"SELECT DISTINCT {_names(_partition_key(table))} FROM {name(keyspace, table.name)}")
+
+
 def selected(table: Table, columns: Sequence[str]) -> list[str]:
     """What is read for the columns. One whole cell is read more than twice as fast as its fields one by one."""
     if not table.newest_by:

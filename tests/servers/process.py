@@ -8,9 +8,11 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="servers")
 
 
 def free_port() -> int:
@@ -46,8 +48,13 @@ class Server(ABC):
         if self.answers():
             msg = f"something else already answers in the place of {type(self).__name__}"
             raise RuntimeError(msg)
+        # To the kernel the parent is a thread: the one of an asyncio loop ends long before the test run.
+        self._process = _STARTER.submit(self._run).result()
+        self._wait(time.monotonic() + seconds)
+
+    def _run(self) -> subprocess.Popen[bytes]:
         with (self.folder / "output.log").open("ab") as output:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self.command(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -56,7 +63,6 @@ class Server(ABC):
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
-        self._wait(time.monotonic() + seconds)
 
     def _wait(self, deadline: float) -> None:
         while not self.answers():
