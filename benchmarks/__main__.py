@@ -19,6 +19,7 @@ BENCHMARKS = (
     "stream_throughput",
     "fanout",
     "batch",
+    "cassandra_store",
     "memory",
 )
 

@@ -13,7 +13,7 @@ from pipeline.adapters.cassandra_schema import PROGRESS
 from pipeline.adapters.cassandra_session import UNSET, Session
 from pipeline.adapters.cassandra_tables import Statement, name
 from pipeline.adapters.cassandra_url import read_place
-from pipeline.adapters.checks import Select, check_replacement, check_select, given_columns
+from pipeline.adapters.checks import Select, check_replacement, check_select
 from pipeline.ports import Consumed, Offsets, Row, Store, TopicPartition, Value
 from pipeline.tables import Table
 
@@ -185,8 +185,7 @@ def _check(rows: Mapping[Table, Sequence[Row]]) -> None:
     """Raises StoreError for a row that can't be written, before any is."""
     for table, given in rows.items():
         for row in given:
-            for column in given_columns(table, row):
-                cassandra_tables.encode(table, column, row[column])
+            cassandra_tables.check_row(table, row)
 
 
 def _chunks(statements: Sequence[Statement], size: int) -> Iterator[Sequence[Statement]]:
