@@ -46,7 +46,7 @@ def open_store(url: str) -> Store:
 def _split(url: str, setting: str) -> tuple[str, str]:
     scheme, separator, rest = url.partition("://")
     if not separator:
-        msg = f"{setting}: {url!r} is not a URL; use sqlite:///PATH."
+        msg = f"{setting}: {url!r} is not a URL; use {LOGS if setting == 'BIKEWIRE_LOG' else STORES}."
         raise SettingsError(msg)
     # As in SQLAlchemy: sqlite:///relative/path, sqlite:////absolute/path.
     return scheme, rest.removeprefix("/")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipeline.adapters import cassandra_session
 from pipeline.ports import Consumed, Row, Store, StoreError, TopicPartition
 from pipeline.tables import STATION_HISTORY, TABLES
 from pipeline.wiring import open_store
@@ -76,11 +78,14 @@ async def numbers(store: Store) -> set[object]:
 
 
 @contextmanager
-def back_afterwards(*nodes: CassandraNode) -> Iterator[None]:
-    """The nodes run again when the test is over, for the tests after it."""
+def back_afterwards(*nodes: CassandraNode, address: str | None = None) -> Iterator[None]:
+    """The nodes run again when the test is over, for the tests after it; the one at the address if told."""
     try:
         yield
     finally:
+        if address:
+            nodes[0].stop()
+            nodes[0].move(address)
         for node in nodes:
             if node.process.poll() is not None:
                 node.start()
@@ -120,6 +125,39 @@ async def test_every_acknowledged_row_outlives_a_kill_of_the_only_node(
     assert set(load.acknowledged) - await numbers(store) == set()
     assert await offsets(store) == [max(own(load, writer)) for writer in range(WRITERS)]
     assert all(failure.startswith("cassandra://127.0.0.1:") for failure in load.failures)
+
+
+async def test_a_node_that_comes_back_under_another_address_is_found_by_its_name(
+    cassandra_node: CassandraCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(host: str, *rest: object, **named: object) -> object:
+        return known(node.address if host == "moving.example" else host, *rest, **named)  # type: ignore[arg-type]
+
+    [node] = cassandra_node.nodes
+    known = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(cassandra_session, "LOST_SECONDS", 0)
+    cassandra_node.empty_store()
+    with back_afterwards(node, address=node.address):
+        async with open_store(f"cassandra://moving.example:{node.port}/{KEYSPACE}") as store:
+            await store.create(TABLES)
+            await store.write({STATION_HISTORY: [row(1)]})
+            node.stop()
+            node.move("127.0.0.7")
+            with pytest.raises(StoreError, match="no node can be asked"):
+                await store.offsets("stream")
+            await asyncio.to_thread(node.start)
+            await until_it_answers(store)
+            assert await numbers(store) == {1}
+
+
+async def until_it_answers(store: Store) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(StoreError):
+                await store.offsets("stream")
+                return
+            await asyncio.sleep(0.1)
 
 
 def own(load: Load, writer: int) -> list[int]:

@@ -31,6 +31,8 @@ from pipeline.ports import StoreError
 SCHEMA_SECONDS = 60.0
 """A change of a table waits until all nodes have it."""
 
+LOST_SECONDS = 15.0
+
 WRITES_AT_ONCE = 32
 """How many requests of one write are under way at once; more make nothing faster."""
 
@@ -51,6 +53,12 @@ class Session:
         self._prepared: dict[str, Any] = {}
         self._preparing = asyncio.Lock()
         self._is_closed = threading.Event()
+        self._lost_at: float | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether no node could be asked for `LOST_SECONDS`."""
+        return self._lost_at is not None and time.monotonic() - self._lost_at > LOST_SECONDS
 
     async def connect(self) -> None:
         """Connect, trying for `CONNECT_SECONDS`; raises StoreError."""
@@ -69,6 +77,8 @@ class Session:
             raise self.failed(error) from error
 
     def failed(self, error: Exception) -> StoreError:
+        if isinstance(error, NoHostAvailable):
+            self._lost_at = self._lost_at or time.monotonic()
         return StoreError(sentence(self.place, error))
 
     def _connect(self) -> None:
@@ -172,9 +182,11 @@ class Session:
         answer: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
         try:
             _Pages(self._session.execute_async(statement, execution_profile=profile), answer)
-            return await answer
+            rows = await answer
         except FAILURES as error:
             raise self.failed(error) from error
+        self._lost_at = None
+        return rows
 
 
 class _Pages:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
 from pipeline.adapters import cassandra_schema, cassandra_tables, merging
 from pipeline.adapters.cassandra_generations import ORIGINAL, Generations
+from pipeline.adapters.cassandra_keeper import Keeper
 from pipeline.adapters.cassandra_schema import PROGRESS
 from pipeline.adapters.cassandra_session import UNSET, Session
 from pipeline.adapters.cassandra_tables import Statement, name
@@ -40,18 +40,17 @@ class CassandraStore(Store):
         self._place = read_place(place)
         self._keyspace = self._place.keyspace
         self._tables: tuple[Table, ...] = ()
-        self._connecting: asyncio.Task[Session] | None = None
-        self._unfinished: Session | None = None
+        self._keeper = Keeper(self._place)
 
     async def create(self, tables: Sequence[Table]) -> None:
         """Make keyspace and tables; several processes may do it at once. Tries for 30 s to reach the cluster."""
-        await cassandra_schema.bring_up_to_date(await self._session(), tables)
+        await cassandra_schema.bring_up_to_date(await self._keeper.session(), tables)
         self._tables = tuple(tables)
 
     async def write(self, rows: Mapping[Table, Sequence[Row]], consumed: Consumed | None = None) -> None:
         """The offsets are written after all rows."""
         _check(rows)
-        session = await self._session()
+        session = await self._keeper.session()
         statements: list[Sequence[Statement]] = []
         for table, given in rows.items():
             if given:
@@ -67,7 +66,7 @@ class CassandraStore(Store):
         _check(rows)
         for table, named in partitions.items():
             check_replacement(table, named, rows.get(table, ()))
-        session = await self._session()
+        session = await self._keeper.session()
         generations = Generations(session)
         begun = {
             (table, partition): await generations.begin(table, partition)
@@ -98,13 +97,13 @@ class CassandraStore(Store):
         check_select(table, wanted)
         if limit is not None and limit < 1:
             return []
-        session = await self._session()
+        session = await self._keeper.session()
         generation = await Generations(session).current(table, partition) if table.is_replaced else ORIGINAL
         found = await session.run(cassandra_tables.select(self._keyspace, table, wanted, generation))
         return cassandra_tables.decode(table, wanted.columns, found)
 
     async def partitions(self, table: Table) -> list[Partition]:
-        session = await self._session()
+        session = await self._keeper.session()
         found = await session.run(cassandra_tables.partitions(self._keyspace, table))
         keys = [values[: len(table.partition)] for values in found]
         rows = cassandra_tables.decode(table, table.partition, keys)
@@ -113,31 +112,16 @@ class CassandraStore(Store):
 
     async def offsets(self, job: str) -> Offsets:
         cql = f"SELECT topic, part, next_offset FROM {name(self._keyspace, PROGRESS)} WHERE job = ?"
-        found = await (await self._session()).run(Statement(cql, (job,)))
+        found = await (await self._keeper.session()).run(Statement(cql, (job,)))
         return {TopicPartition(topic, part): offset for topic, part, offset in found}
 
     async def expire(self, now: datetime) -> int:
         """Rows expire by themselves; this drops what replaced partitions held before. Always 0."""
-        await Generations(await self._session()).drop_old(self._tables, now)
+        await Generations(await self._keeper.session()).drop_old(self._tables, now)
         return 0
 
     async def close(self) -> None:
-        if self._unfinished:
-            await self._unfinished.close()
-        if self._connecting:
-            await asyncio.gather(self._connecting, return_exceptions=True)
-
-    async def _session(self) -> Session:
-        if self._connecting is None or (self._connecting.done() and self._connecting.exception()):
-            self._connecting = asyncio.create_task(self._connect(), name="cassandra")
-        # A reader that gives up does not end the connecting, which others wait for too.
-        return await asyncio.shield(self._connecting)
-
-    async def _connect(self) -> Session:
-        session = self._unfinished = Session(self._place)
-        await session.connect()
-        session.set_levels(await cassandra_schema.read_levels(session) or session.levels)
-        return session
+        await self._keeper.close()
 
     async def _upserts(self, session: Session, table: Table, rows: Sequence[Row]) -> list[Sequence[Statement]]:
         by_partition = merging.by_partition(table, rows)

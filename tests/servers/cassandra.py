@@ -76,6 +76,11 @@ class CassandraNode(Server):
         self._java = str(find_java().program)
         self._configure()
 
+    def move(self, address: str) -> None:
+        """Answer there from the next start on; only for the one node of a cluster."""
+        self.address, self._seed = address, f"{address}:{self.storage_port}"
+        self._configure()
+
     def command(self) -> list[str]:
         opened = [f"--add-opens={name}=ALL-UNNAMED" for name in _OPENED.split()]
         exported = [f"--add-exports={name}=ALL-UNNAMED" for name in _EXPORTED.split()]
