@@ -35,6 +35,7 @@ async def read_levels(session: Session) -> Levels | None:
 async def bring_up_to_date(session: Session, tables: Sequence[Table]) -> None:
     """Make the keyspace and the tables; raises StoreError when a newer Bikewire or something else wrote there."""
     keyspace = session.place.keyspace
+    await session.agree()
     if not await _replicas(session):
         await _create_keyspace(session)
     session.set_levels(levels(await _replicas(session)))

@@ -106,6 +106,10 @@ class Session:
         """Look again which nodes there are; blocks."""
         self._cluster.refresh_nodes()
 
+    async def agree(self) -> None:
+        """Wait until all nodes that are up know the same tables: one that has just joined knows none at first."""
+        await self.blocking(lambda: self._cluster.control_connection.wait_for_schema_agreement())
+
     async def change_schema(self, cql: str) -> None:
         """Run DDL and wait until all nodes agree; raises StoreError.
 
