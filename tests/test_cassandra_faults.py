@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cassandra import ReadTimeout
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay
 
 from pipeline.adapters import cassandra_session
 from pipeline.ports import Consumed, Row, Store, StoreError, TopicPartition
@@ -196,5 +198,8 @@ async def test_with_one_of_two_nodes_killed_reads_go_on_and_writes_wait_for_its_
 
 def numbers_on(cluster: CassandraCluster, node: CassandraNode) -> set[int]:
     with cluster.session(only=node) as session:
-        rows = session.execute(f"SELECT bikes FROM {KEYSPACE}.station_history")
+        # Until the node has noticed that the other one is dead, it may ask that one.
+        for attempt in Retrying(retry=retry_if_exception_type(ReadTimeout), stop=stop_after_delay(60), reraise=True):
+            with attempt:
+                rows = list(session.execute(f"SELECT bikes FROM {KEYSPACE}.station_history"))
         return {bikes for (bikes,) in rows}
