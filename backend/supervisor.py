@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 class PartRefused(BikewireError):
-    """A part says that it can't run with these settings, however often it is started; it has said why."""
+    """A part says that it can't run here, however often it is started; it has said why."""
 
     exit_code = SettingsError.exit_code
 
@@ -56,7 +56,8 @@ class Supervisor:
     async def run(self, parts: tuple[Part, ...]) -> None:
         """Keep the parts running until cancelled; then none of their processes is left.
 
-        Raises PartRefused when one ends with the exit code of a wrong setting: the others are ended too.
+        Raises PartRefused when one ends with the exit code of a wrong setting, or because another process has taken
+        its place: the others are ended too.
         """
         # Nothing is ever written: the parts see it closed when this process ends, however it ends.
         pipe, ours = os.pipe()
@@ -80,7 +81,7 @@ class Supervisor:
             began = clock()
             code = await self._run_once(part, pipe)
             if code == SettingsError.exit_code:
-                msg = f"{part.name} can't run with these settings (see its line above)."
+                msg = f"{part.name} can't run here (see its line above)."
                 raise PartRefused(msg)
             if clock() - began >= self.healthy_seconds:
                 delay = FIRST_DELAY_SECONDS

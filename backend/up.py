@@ -46,7 +46,7 @@ def up(settings: Settings, *, demo: bool) -> None:
 
     The first line on the screen is the address of the map. When no feed was named and the default one can't be
     reached, the simulated system is shown instead. Raises JavaError, FolderInUse or SettingsError before anything
-    is started, PartRefused when a part can't run with the settings.
+    is started, PartRefused when a part can't run here.
     """
     find_java()
     with listen(settings.host, settings.port) as listener:

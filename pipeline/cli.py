@@ -91,7 +91,7 @@ async def _poll(settings: Settings) -> None:
     from pipeline.poller import poll_forever
     from pipeline.wiring import open_log
 
-    async with open_log(settings.log) as log:
+    async with open_log(settings.log, "poller") as log:
         await log.create(list(Topic))
         await poll_forever(settings, log)
 

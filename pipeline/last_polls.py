@@ -26,6 +26,9 @@ SCANNED = (Topic.SYSTEM_INFORMATION, Topic.FEED_STATUS, Topic.NETWORK_STATUS)
 BEFORE_LAST_POLL = timedelta(minutes=15)
 """Stations that the last poll lacked are looked for so far before it, for their ``seen_before``."""
 
+PUBLISH_SPAN = timedelta(minutes=1)
+"""The records of one publish are appended at most so far apart (on an engine with partitions)."""
+
 QUIET_SECONDS = 2.0
 """A log that says nothing for so long has been read to its end."""
 
@@ -105,13 +108,14 @@ async def _published(log: Log, observing: FeedStatus, appended_at: datetime) -> 
     statuses: dict[str, StationStatus] = {}
     async for batch in _batches(log, topics, start, end):
         for stored in batch.records:
-            record = _decoded(stored) if stored.appended_at <= appended_at else None
+            record = _decoded(stored) if stored.appended_at <= appended_at + PUBLISH_SPAN else None
             if not isinstance(record, StationStatus) or record.system_id != observing.system_id:
                 continue
             if record.polled_at <= observing.polled_at and _is_newer(record, statuses.get(record.station_id)):
                 statuses[record.station_id] = record
         # A batch never cuts a publish in two.
-        if batch.records[-1].appended_at > appended_at or len(_of(statuses, observing)) == observing.entities:
+        is_past = bool(batch.records) and batch.records[-1].appended_at > appended_at + PUBLISH_SPAN
+        if is_past or len(_of(statuses, observing)) == observing.entities:
             break
     return replace(published, statuses=statuses)
 

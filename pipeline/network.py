@@ -50,6 +50,25 @@ def totals_sql(source: str, thresholds: Thresholds) -> str:
     WHERE has_stations"""
 
 
+def torn_sql(source: str) -> str:
+    """A query of the polls of which ``source`` lacks something, by what their own records say that they hold.
+
+    system_id, polled_at, and for each topic and partition with records of the poll: topic, partition, and the offset
+    of the first of them. A poll that is there twice lacks nothing.
+    """
+    kinds = (Topic.STATION_STATUS, Topic.VEHICLE_STATUS, Topic.FEED_STATUS)
+    station, vehicle, feed = (f"coalesce(sum(IF(topic = '{kind}', records, 0)), 0)" for kind in kinds)
+    return f"""
+    SELECT system_id, polled_at, inline(parts) FROM (
+        SELECT system_id, polled_at, collect_list(struct(topic, partition, first)) AS parts FROM (
+            SELECT system_id, polled_at, topic, partition, min(offset) AS first, count(*) AS records,
+                max(IF({_STATION_FEED_RECORD}, record.entities, 0)) AS stations,
+                max(IF({_VEHICLE_FEED_RECORD}, record.entities, 0)) AS vehicles
+            FROM {source} WHERE topic IN {tuple(map(str, kinds))} GROUP BY system_id, polled_at, topic, partition)
+        GROUP BY system_id, polled_at
+        HAVING {feed} = 0 OR {station} < max(stations) OR {vehicle} < max(vehicles))"""
+
+
 def _entities(source: str, thresholds: Thresholds) -> str:
     """One row per station, vehicle and feed of each poll."""
     return f"""
@@ -71,6 +90,8 @@ _STATION = f"topic = '{Topic.STATION_STATUS}'"
 _VEHICLE = f"topic = '{Topic.VEHICLE_STATUS}'"
 _STATION_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity = '{Topic.STATION_STATUS}' AND status.is_observing"
 _VEHICLE_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity IN {VEHICLE_FEEDS} AND status.is_observing"
+_STATION_FEED_RECORD = _STATION_FEED.replace("status.is", "record.is")
+_VEHICLE_FEED_RECORD = _VEHICLE_FEED.replace("status.is", "record.is")
 
 _SUMS = ", ".join(
     f"{expression} AS {name}"

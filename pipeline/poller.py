@@ -15,7 +15,7 @@ from pipeline.identity import Identity, Unknown, identify, public_url
 from pipeline.last_polls import LastPolls, last_polls
 from pipeline.model import FeedState, Topic
 from pipeline.observation import Observation, Observer
-from pipeline.ports import Log, LogError
+from pipeline.ports import Log, LogError, PublisherFenced
 from pipeline.reading import Fetch, Reader
 from pipeline.schedule import Schedule, backoff_seconds
 from pipeline.settings import Settings
@@ -26,16 +26,25 @@ logger = logging.getLogger(__name__)
 async def poll_forever(settings: Settings, log: Log) -> None:
     """Poll every system of BIKEWIRE_FEEDS into the log until cancelled.
 
-    One system's trouble costs no other anything. Raises LogError only for a log that can't be read at the start.
+    One system's trouble costs no other anything. Raises LogError only for a log that can't be read at the start, and
+    PublisherFenced when another poller has taken over.
     """
     await log.create(list(Topic))
     urls = list(dict.fromkeys(settings.feeds))
     before = await last_polls(log, {public_url(url) for url in urls})
     claims: dict[str, str] = {}
-    async with open_fetcher(settings) as fetcher, asyncio.TaskGroup() as systems:
-        for url in urls:
-            poller = SystemPoller(url, settings, log, fetcher, before, claims)
-            systems.create_task(poller.run(), name=public_url(url))
+    async with open_fetcher(settings) as fetcher:
+        pollers = [SystemPoller(url, settings, log, fetcher, before, claims) for url in urls]
+        try:
+            async with asyncio.TaskGroup() as systems:
+                for url, poller in zip(urls, pollers, strict=True):
+                    systems.create_task(poller.run(), name=public_url(url))
+        except* PublisherFenced as group:
+            fenced = group
+        else:
+            return
+    # Every system has heard the same.
+    raise fenced.exceptions[0]
 
 
 class SystemPoller:
@@ -56,6 +65,8 @@ class SystemPoller:
         while True:
             try:
                 return await self._run()
+            except PublisherFenced:
+                raise
             except Exception:
                 # A fault of ours in one system must not end the others.
                 logger.exception("%s: polling failed; it begins again", public_url(self._url))
@@ -121,6 +132,8 @@ class _Polling:
         while True:
             try:
                 await self._poll(tick)
+            except PublisherFenced:
+                raise
             except Exception:
                 # A fault of ours in one system must not end the others, nor its own next poll.
                 logger.exception("%s: the poll failed", self._observer.system_id)
@@ -160,6 +173,8 @@ class _Polling:
     async def _publish(self, observation: Observation) -> bool:
         try:
             await self._log.publish(self._observer.system_id, observation.log_records())
+        except PublisherFenced:
+            raise
         except LogError as error:
             self._lost += 1
             if self._lost == 1:

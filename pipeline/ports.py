@@ -89,6 +89,12 @@ class Log(ABC):
     Offsets grow within a partition; they need not be consecutive.
     """
 
+    has_one_sequence = False
+    """Whether one sequence of offsets runs over all topics and partitions."""
+
+    trailing_offsets = 0
+    """How many offsets after the last record of a partition may be no records when nothing is behind it."""
+
     streams_whole_publishes = True
     """Whether all topics' parts of a publish are in one micro-batch of `stream`; each part always is."""
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.from_thread import BlockingPortal
 from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 
 from pipeline import lake
 from pipeline.class_archive import make_archive
 from pipeline.cluster import Lifeline
 from pipeline.model import Topic
-from pipeline.ports import BikewireError, Log, LogError, Store, StoreError
+from pipeline.ports import BikewireError, Log, LogError, PublisherFenced, Store, StoreError
 from pipeline.settings import Settings
 from pipeline.spark import end, session
 from pipeline.stream import JOB, Stream
@@ -68,7 +69,7 @@ def _first(error: BaseException) -> BaseException:
 
 
 async def _run(settings: Settings, available_now: bool) -> None:
-    async with open_log(settings.log) as log, open_store(settings.store) as store, BlockingPortal() as portal:
+    async with open_log(settings.log, JOB) as log, open_store(settings.store) as store, BlockingPortal() as portal:
         await log.create(list(Topic))
         await store.create(TABLES)
         async with _session(settings) as spark:
@@ -112,6 +113,7 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
     if failure is not None:
         msg = f"The stream failed: {failure}"
         raise StreamFailed(msg)
+    await asyncio.to_thread(stream.finish)
     streamed = time.monotonic()
     report = await lake.advance(spark, log, store, settings.lake, await store.offsets(JOB))
     logger.info(
@@ -155,7 +157,9 @@ async def _run_once(stream: Stream, lifeline: Lifeline) -> str:
         query = await asyncio.to_thread(stream.start)
         await _ended(query, stream, lifeline)
         return await _failure(query, stream) or "it was stopped"
-    except (LogError, StoreError) as error:
+    except PublisherFenced:
+        raise
+    except (LogError, StoreError, PySparkException) as error:
         return sentence(error)
     except (Py4JNetworkError, OSError) as error:
         msg = f"Spark has ended: {sentence(error)}"
@@ -178,6 +182,9 @@ async def _ended(query: StreamingQuery, stream: Stream, lifeline: Lifeline) -> N
 
 
 async def _failure(query: StreamingQuery, stream: Stream) -> str | None:
+    """Why the query ended, if it did not end well. Raises PublisherFenced when another stream runs."""
+    if isinstance(stream.failure, PublisherFenced):
+        raise stream.failure
     if stream.failure is not None:
         return sentence(stream.failure)
     error = await asyncio.to_thread(query.exception)

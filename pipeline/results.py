@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pipeline import tables
 from pipeline.decode import FIELDS
 from pipeline.model import NetworkStatus, Thresholds, Topic
-from pipeline.network import totals_sql
+from pipeline.network import torn_sql, totals_sql
 from pipeline.ports import Offsets, Row, TopicPartition
 from pipeline.tables import Table
 
@@ -41,6 +41,7 @@ _BATCH = "batch"
 _LATEST = "latest"
 _CHANGED = "changed"
 _NETWORK = "network"
+_TORN = "torn"
 
 _IS_HISTORY = f"""topic = '{Topic.STATION_STATUS}' AND problem IS NULL AND (
     record.changed OR record.seen_before IS NULL
@@ -58,6 +59,10 @@ UNION ALL
 SELECT '{network}', NULL, NULL, NULL, 1, NULL, NULL, NULL,
     CAST(struct(totals.*) AS struct<{network_fields}>) FROM ({totals}) AS totals"""
 
+_TORN_QUERY = """
+UNION ALL
+SELECT '{torn}', topic, partition, first, 1, NULL, NULL, NULL, named_struct({poll_fields}) FROM ({polls})"""
+
 
 class Refused(NamedTuple):
     """How many values of a topic did not decode, and the problem of one of them."""
@@ -67,8 +72,15 @@ class Refused(NamedTuple):
     example: str
 
 
+Poll = tuple[str, datetime]
+"""A poll, by its system and instant."""
+
+
 class Results(NamedTuple):
-    """``rows`` to upsert, in log order; ``networks`` to publish; ``offsets`` to go on from once that is done."""
+    """``rows`` to upsert, in log order; ``networks`` to publish; ``offsets`` to go on from once that is done.
+
+    ``torn`` are the polls of which the micro-batch lacks something, each with the offsets of what it has of them.
+    """
 
     rows: Mapping[Table, Sequence[Row]]
     networks: Sequence[NetworkStatus]
@@ -76,14 +88,22 @@ class Results(NamedTuple):
     records: int
     appended_at: datetime | None
     refused: Sequence[Refused]
+    torn: Mapping[Poll, Offsets] = {}
+
+    def without(self, polls: Container[Poll]) -> Results:
+        """The results without the totals of these polls."""
+        history = [row for row in self.rows.get(tables.NETWORK_HISTORY, ()) if _poll(row) not in polls]
+        networks = [network for network in self.networks if (network.system_id, network.polled_at) not in polls]
+        rows = {**self.rows, tables.NETWORK_HISTORY: history}
+        return self._replace(rows={table: given for table, given in rows.items() if given}, networks=networks)
 
 
-def results_of(batch: DataFrame, thresholds: Thresholds) -> DataFrame:
+def results_of(batch: DataFrame, thresholds: Thresholds, *, find_torn: bool = False) -> DataFrame:
     """All results of a micro-batch of `pipeline.decode.decoded` rows, one kind of result under the other.
 
-    The batch is read three times, so persist it first.
+    The batch is read three times (four, to ``find_torn`` polls), so persist it first.
     """
-    totals = totals_sql(f"(SELECT * FROM {_BATCH} WHERE problem IS NULL)", thresholds)
+    good = f"(SELECT * FROM {_BATCH} WHERE problem IS NULL)"
     # The cast makes the counts nullable: Arrow refuses the null rows above a struct of counts that are never null.
     network_fields = ", ".join(f"{name}: {kind}" for name, kind in _NETWORK_FIELDS.items())
     query = _QUERY.format(
@@ -93,8 +113,14 @@ def results_of(batch: DataFrame, thresholds: Thresholds) -> DataFrame:
         network=_NETWORK,
         is_history=_IS_HISTORY,
         network_fields=network_fields,
-        totals=totals,
+        totals=totals_sql(good, thresholds),
     )
+    if find_torn:
+        poll_fields = ", ".join(
+            f"'{name}', {name if name in ('system_id', 'polled_at') else f'CAST(NULL AS {kind})'}"
+            for name, kind in _NETWORK_FIELDS.items()
+        )
+        query += _TORN_QUERY.format(torn=_TORN, poll_fields=poll_fields, polls=torn_sql(good))
     # Not as sql(query, batch=batch): that drops its view at once, and with the view what was persisted.
     batch.createOrReplaceTempView(_BATCH)
     return batch.sparkSession.sql(query)
@@ -119,7 +145,21 @@ def read_results(results: pa.Table) -> Results:
         sum(group["records"] for group in groups),
         max((group["appended_at"] for group in groups), default=None),
         _refused(groups),
+        _torn(_of_kind(results, _TORN)),
     )
+
+
+def _torn(found: pa.Table) -> Mapping[Poll, Offsets]:
+    """Polls, each with the offset of its first record in each topic."""
+    polls: dict[Poll, dict[TopicPartition, int]] = {}
+    keys = _columns(found, "network", ("system_id", "polled_at"))
+    for key, part in zip(keys, found.select(["topic", "partition", "offset"]).to_pylist(), strict=True):
+        polls.setdefault(_poll(key), {})[TopicPartition(part["topic"], part["partition"])] = part["offset"]
+    return polls
+
+
+def _poll(row: Mapping[str, Any]) -> Poll:
+    return row["system_id"], row["polled_at"]
 
 
 def _of_kind(results: pa.Table, kind: str) -> pa.Table:

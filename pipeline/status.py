@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline import tables
 from pipeline.model import FeedState, Topic
-from pipeline.ports import Offsets, Row, Store
+from pipeline.ports import Log, Offsets, Row, Store
 from pipeline.settings import Settings
 from pipeline.wiring import open_log, open_store
 
@@ -76,8 +76,8 @@ async def read_status(settings: Settings, now: datetime) -> Status:
         systems = await store.read(tables.SYSTEM, ("all",))
         return Status(
             data=str(settings.data),
-            log_end=max(end.values(), default=0),
-            jobs=tuple([JobReport(job, _behind(await store.offsets(job), end)) for job in JOBS]),
+            log_end=max(end.values(), default=0) if log.has_one_sequence else sum(end.values()),
+            jobs=tuple([JobReport(job, _behind(await store.offsets(job), end, log)) for job in JOBS]),
             systems=tuple([await _system(store, row, now) for row in systems]),
             sizes=_sizes(settings),
         )
@@ -85,14 +85,15 @@ async def read_status(settings: Settings, now: datetime) -> Status:
 
 def _is_untouched(settings: Settings) -> bool:
     urls = (settings.log, settings.store)
-    return all(url.startswith("sqlite:") and not _file(url).exists() for url in urls)
+    return all(_is_here(url) and not _file(url).exists() for url in urls)
 
 
-def _behind(consumed: Offsets, end: Offsets) -> int | None:
+def _behind(consumed: Offsets, end: Offsets, log: Log) -> int | None:
     """Positions, not records, where an engine's offsets have holes."""
     if not consumed:
         return None
-    return max(max(end.get(partition, 0) - offset, 0) for partition, offset in consumed.items())
+    waiting = (end.get(place, 0) - offset - log.trailing_offsets for place, offset in consumed.items())
+    return max(0, *waiting)
 
 
 async def _system(store: Store, row: Row, now: datetime) -> SystemReport:
@@ -127,11 +128,15 @@ def _day(row: Row) -> DayReport:
 def _sizes(settings: Settings) -> dict[str, int]:
     """Bytes of what lies on this machine, by what it is."""
     places: Mapping[str, Path] = {
-        "log": _file(settings.log),
-        "store": _file(settings.store),
+        **{name: _file(url) for name, url in (("log", settings.log), ("store", settings.store)) if _is_here(url)},
         "lake": Path(settings.lake),
     }
     return {name: _bytes(place) for name, place in places.items()}
+
+
+def _is_here(url: str) -> bool:
+    """Whether it lies on this machine, as files."""
+    return url.startswith("sqlite:")
 
 
 def _file(url: str) -> Path:

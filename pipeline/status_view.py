@@ -23,10 +23,12 @@ def view(status: Status) -> RenderableType:
 
 def _overview(status: Status) -> Table:
     table = Table("part", "how it is", title=status.data, title_justify="left")
-    table.add_row("log", f"{status.log_end:,} records, {decimal(status.sizes['log'])}")
+    size = f", {decimal(status.sizes['log'])}" if "log" in status.sizes else ""
+    table.add_row("log", f"{status.log_end:,} {'records' if size else 'offsets'}{size}")
     for job in status.jobs:
         table.add_row(job.job, _progress(job))
-    table.add_row("store", decimal(status.sizes["store"]))
+    if "store" in status.sizes:
+        table.add_row("store", decimal(status.sizes["store"]))
     table.add_row("lake files", decimal(status.sizes["lake"]))
     return table
 

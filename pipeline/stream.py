@@ -18,6 +18,7 @@ from pipeline.results import TOPICS, Results, read_results, results_of
 from pipeline.settings import Settings
 from pipeline.spark import parallelism
 from pipeline.tables import Table
+from pipeline.torn_polls import TornPolls
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -49,6 +50,7 @@ class Stream:
         self._store = store
         self._portal = portal
         self._parts = parallelism(settings)
+        self._torn = TornPolls(log)
         self._is_small = False
         self._query: StreamingQuery | None = None
         self._busy_since: float | None = None
@@ -68,18 +70,29 @@ class Stream:
         shutil.rmtree(checkpoint, ignore_errors=True)
         offsets = self._portal.call(self._store.offsets, JOB)
         self.failure = None
+        self._torn.clear()
+        for cut in self._portal.call(self._log.steps, TOPICS, offsets):
+            self._take(self._log.frame(self._spark, TOPICS, offsets, cut))
+            offsets = {**offsets, **cut}
         frames = self._log.stream(self._spark, TOPICS, offsets)
         writer = frames.writeStream.queryName(JOB).option("checkpointLocation", str(checkpoint))
         if available_now:
             writer = writer.trigger(availableNow=True)
-        self._query = writer.foreachBatch(self._take).start()
+        self._query = writer.foreachBatch(lambda frame, _: self._take(frame)).start()
         return self._query
+
+    def finish(self) -> None:
+        """Take the polls that wait for something as they are; to be called when a query has ended at the log's end."""
+        if self._torn:
+            batch = self._torn.first_parts(self._spark, TOPICS)
+            self._keep(self._computed(batch))
+            self._torn.clear()
 
     def is_idle(self) -> bool:
         """Whether the query waits for new records."""
         return self._query is not None and self._query.status["message"] == "Waiting for data to arrive"
 
-    def _take(self, frame: DataFrame, batch_id: int) -> None:
+    def _take(self, frame: DataFrame) -> None:
         self._busy_since = started = time.monotonic()
         try:
             results = self._results(frame)
@@ -95,12 +108,19 @@ class Stream:
 
     def _results(self, frame: DataFrame) -> Results:
         batch = decoded(frame.coalesce(1) if self._is_small else frame, TOPICS)
+        if self._torn:
+            batch = batch.unionByName(self._torn.first_parts(frame.sparkSession, TOPICS))
         if not self._is_small:
             # One shuffle, after which every poll is in one place, serves all that follows.
             batch = batch.repartition(self._parts, "system_id", "polled_at")
-        batch = batch.persist()
+        results = self._computed(batch)
+        return results if self._log.streams_whole_publishes else self._torn.hold(results)
+
+    def _computed(self, batch: DataFrame) -> Results:
+        batch.persist()
         try:
-            return read_results(results_of(batch, self._settings.thresholds).toArrow())
+            found = results_of(batch, self._settings.thresholds, find_torn=not self._log.streams_whole_publishes)
+            return read_results(found.toArrow())
         finally:
             batch.unpersist()
 

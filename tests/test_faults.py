@@ -132,7 +132,7 @@ def test_a_setting_that_only_one_part_reads_ends_all(feed: str, tmp_path: Path) 
     with up(feed, tmp_path / "data", BIKEWIRE_SPARK="local[many]") as started:
         code = started.wait(30)
     assert code == 2
-    assert started.lines[-1] == "stream can't run with these settings (see its line above)."
+    assert started.lines[-1] == "stream can't run here (see its line above)."
     assert any("BIKEWIRE_SPARK: 'local[many]' is no Spark master" in line for line in started.lines)
 
 

@@ -29,34 +29,15 @@ REQUEST_MILLISECONDS = 10_000
 
 CLOSE_SECONDS = 2.0
 
-QUIET_SECONDS = 60.0
-
 _FIRST_PAUSE_SECONDS = 0.1
 _LAST_PAUSE_SECONDS = 2.0
 
 Client = TypeVar("Client", bound=Any)
 
 
-class _Outages(logging.Handler):
-    """One line for each time that the client library is in trouble: by itself it says ten a second."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._spoke_at = -QUIET_SECONDS
-
-    def emit(self, record: logging.LogRecord) -> None:
-        now = time.monotonic()
-        if now - self._spoke_at > QUIET_SECONDS:
-            logger.warning("kafka: in trouble with a broker, and trying again. %s", record.getMessage())
-        self._spoke_at = now
-
-
 def quieten() -> None:
-    """Let the client library speak through `_Outages` alone."""
-    library = logging.getLogger("aiokafka")
-    library.propagate = False
-    if not any(isinstance(handler, _Outages) for handler in library.handlers):
-        library.addHandler(_Outages())
+    """The client library says ten lines a second while a broker is away; those who use it say one."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 class Clients:

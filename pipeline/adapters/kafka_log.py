@@ -38,6 +38,8 @@ class KafkaLog(Log):
     """
 
     streams_whole_publishes = False
+    # A commit marker.
+    trailing_offsets = 1
 
     def __init__(self, place: str, publisher: str | None = None) -> None:
         self._place = read_place(place)

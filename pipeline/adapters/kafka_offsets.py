@@ -47,7 +47,7 @@ class KafkaOffsets:
         """Of each partition where the first publish appended at or after the instant begins, else its end."""
         # The ends come first: what is published in between then counts as not yet there.
         ends = await self.end(topics)
-        milliseconds = -(-int(instant.timestamp() * 1_000_000) // 1000)
+        milliseconds = max(-(-int(instant.timestamp() * 1_000_000) // 1000), 0)
         async with telling(self._place, "find an instant in its topics"):
             reader = await self._clients.reader()
             found = await reader.offsets_for_times(dict.fromkeys(map(self.place, ends), milliseconds))

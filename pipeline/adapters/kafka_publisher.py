@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 PUBLISH_SECONDS = 30.0
 """How long a publish is tried: a broker that is started again answers sooner than this."""
 
+SLOW_SECONDS = 3.0
+"""A publish that waits for so long is worth a line in the log."""
+
 TRANSACTION_SECONDS = 10.0
 """How long a transaction may stay open; readers wait so long for a publisher that was killed and not replaced."""
 
@@ -65,6 +68,7 @@ class KafkaPublisher:
         """Append the records to the partition of the key. Raises LogError, LogFull, PublisherFenced."""
         self._check(records)
         async with self._lock:
+            slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._tell)
             try:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     counts = await self._topics.counts({record.topic for record in records})
@@ -72,6 +76,11 @@ class KafkaPublisher:
                     await self._publish(zlib.crc32(partition_key.encode()) % min(counts.values()), records)
             except TimeoutError as error:
                 raise LogError(await self._late(records)) from error
+            finally:
+                slow.cancel()
+
+    def _tell(self) -> None:
+        logger.warning("kafka: a publish waits for %s, for up to %d s", self._place.bootstrap, PUBLISH_SECONDS)
 
     def _check(self, records: Sequence[LogRecord]) -> None:
         for record in records:

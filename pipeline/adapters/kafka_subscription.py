@@ -49,6 +49,7 @@ class Subscription:
         self._looked_at = time.monotonic()
         self._seen: Mapping[TopicPartition, int] = {}
         self._stalled_looks = 0
+        self._is_away = False
 
     async def start(self, offsets: Offsets) -> None:
         """Begin at these offsets, and at the oldest record where none is given. Raises LogError."""
@@ -165,8 +166,13 @@ class Subscription:
         try:
             ends = await self._offsets.end(self._names)
         except LogError as error:
-            logger.debug("kafka: the subscription can't look at itself: %s", error)
+            if not self._is_away:
+                logger.warning("kafka: reading goes on as soon as it can. %s", error)
+            self._is_away = True
             return
+        if self._is_away:
+            logger.info("kafka: the brokers answer again")
+        self._is_away = False
         if new := ends.keys() - self._positions.keys():
             logger.info("kafka: %d partitions were added and are read from now on", len(new))
             self._positions.update(dict.fromkeys(new, 0))

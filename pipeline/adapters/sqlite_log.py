@@ -45,6 +45,8 @@ class SqliteLog(Log):
     disk before `publish` returns, so it outlives a power cut too.
     """
 
+    has_one_sequence = True
+
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._writer = Threads(self._path, 1, "FULL", self._failed)
