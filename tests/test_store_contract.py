@@ -272,6 +272,15 @@ async def test_replacing_refuses_a_table_that_is_only_upserted(store: Store) -> 
         await store.replace({STATION_LATEST: [("brest",)]}, {STATION_LATEST: [station("1")]})
 
 
+async def test_every_partition_that_holds_rows_is_listed_once(store: Store) -> None:
+    hours = [{"system_id": "brest", "date": date(2026, 11, day), "station_id": "1", "start": NOON} for day in (1, 2)]
+    await store.write({STATION_HISTORY: [change("1", 0), change("1", 1), change("2", 0)], STATION_HOUR: hours})
+    await store.replace({STATION_HOUR: [("brest", date(2026, 11, 2))]}, {STATION_HOUR: hours[1:]})
+    assert sorted(await store.partitions(STATION_HISTORY)) == [("brest", "1", 202611), ("brest", "2", 202611)]
+    assert sorted(await store.partitions(STATION_HOUR)) == [("brest", date(2026, 11, day)) for day in (1, 2)]
+    assert await store.partitions(SYSTEM) == []
+
+
 async def test_a_partition_of_many_pages_is_read_whole(store: Store) -> None:
     rows = [change("1", second, second) for second in range(12_000)]
     await store.write({STATION_HISTORY: rows})

@@ -76,6 +76,9 @@ class SqliteStore(Store):
         wanted = Select(partition, prefix, lower, upper, limit, newest_first, tuple(columns or table.columns))
         return await self._readers.run(_read, table, wanted)
 
+    async def partitions(self, table: Table) -> list[tuple[Value, ...]]:
+        return await self._readers.run(_partitions, table)
+
     async def offsets(self, job: str) -> Offsets:
         return await self._readers.run(_offsets, job)
 
@@ -156,6 +159,11 @@ def _replace(
 def _read(connection: sqlite3.Connection, table: Table, wanted: Select) -> list[Row]:
     rows = connection.execute(*sqlite_tables.select(table, wanted))
     return sqlite_tables.decode(table, wanted.columns, rows)
+
+
+def _partitions(connection: sqlite3.Connection, table: Table) -> list[tuple[Value, ...]]:
+    rows = sqlite_tables.decode(table, table.partition, connection.execute(sqlite_tables.partitions_sql(table)))
+    return [tuple(row.values()) for row in rows]
 
 
 def _offsets(connection: sqlite3.Connection, job: str) -> Offsets:

@@ -79,6 +79,11 @@ def expire_sql(table: Table) -> str:
     return f"DELETE FROM {_name(table.name)} WHERE {WRITTEN_AT} < ?"
 
 
+def partitions_sql(table: Table) -> str:
+    """Selects the key of every partition."""
+    return f"SELECT DISTINCT {_names(table.partition)} FROM {_name(table.name)}"
+
+
 def partition_parameters(table: Table, partition: Sequence[Value]) -> tuple[Stored, ...]:
     """The key of a partition as parameters."""
     return tuple(encode(table, column, value) for column, value in zip(table.partition, partition, strict=True))
