@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.adapters import kafka_steps
 from pipeline.adapters.kafka_clients import Clients
 from pipeline.adapters.kafka_offsets import KafkaOffsets
 from pipeline.adapters.kafka_publisher import KafkaPublisher
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 logger = logging.getLogger(__name__)
-
-STEP_RECORDS = 100_000
-"""About how many records a step of a backlog holds."""
 
 Answer = TypeVar("Answer")
 
@@ -79,15 +77,7 @@ class KafkaLog(Log):
         return await self._offsets.at(topics, instant)
 
     async def steps(self, topics: Sequence[str], offsets: Offsets) -> Sequence[Offsets]:
-        first, end = await self._offsets.first(topics), await self._offsets.end(topics)
-        start = {name: min(max(offsets.get(name, 0), first[name]), offset) for name, offset in end.items()}
-        count = sum(offset - start[name] for name, offset in end.items()) // STEP_RECORDS
-        steps: list[Offsets] = []
-        for number in range(1, count + 1):
-            cut = {name: start[name] + (offset - start[name]) * number // (count + 1) for name, offset in end.items()}
-            inside = {name: offset for name, offset in cut.items() if start[name] < offset < end[name]}
-            steps.append({**cut, **await self._offsets.borders(inside, end)})
-        return steps
+        return await kafka_steps.steps(self._offsets, topics, offsets)
 
     def stream(self, spark: SparkSession, topics: Sequence[str], offsets: Offsets) -> DataFrame:
         """Micro-batches are not bounded: `steps` says how to take a backlog first."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord  # type: ignore[import-untyped]
 from aiokafka import TopicPartition as Place
@@ -47,13 +48,31 @@ class KafkaOffsets:
         """Of each partition where the first publish appended at or after the instant begins, else its end."""
         # The ends come first: what is published in between then counts as not yet there.
         ends = await self.end(topics)
-        milliseconds = max(-(-int(instant.timestamp() * 1_000_000) // 1000), 0)
+        return await self.at_millisecond(topics, -(-int(instant.timestamp() * 1_000_000) // 1000), ends)
+
+    async def at_millisecond(self, topics: Collection[str], millisecond: int, ends: Offsets) -> Offsets:
+        """The same, counted from 1970, and with the ends as they were."""
+        found = await self.times(topics, millisecond)
+        inside = {name: found[name] for name, end in ends.items() if found[name] < end}
+        return {**ends, **await self.borders(inside, ends)}
+
+    async def times(self, topics: Collection[str], millisecond: int) -> Offsets:
+        """Of each partition the first offset written at or after the millisecond, else its end; maybe no record's."""
+        hits = await self._hits(topics, millisecond)
+        ends = await self.end(topics)
+        return {name: ends[name] if hit is None else min(hit.offset, ends[name]) for name, hit in hits.items()}
+
+    async def oldest_millisecond(self, topics: Collection[str]) -> int:
+        """When the oldest record that is still there was written; 0 without any."""
+        hits = await self._hits(topics, 0)
+        return min((int(hit.timestamp) for hit in hits.values() if hit is not None), default=0)
+
+    async def _hits(self, topics: Collection[str], millisecond: int) -> dict[TopicPartition, Any]:
+        places = await self._topics.places(topics)
         async with telling(self._place, "find an instant in its topics"):
             reader = await self._clients.reader()
-            found = await reader.offsets_for_times(dict.fromkeys(map(self.place, ends), milliseconds))
-        within = {name: found[self.place(name)] for name in ends}
-        inside = {name: hit.offset for name, hit in within.items() if hit is not None and hit.offset < ends[name]}
-        return {**ends, **await self.borders(inside, ends)}
+            found = await reader.offsets_for_times(dict.fromkeys(places, max(millisecond, 0)))
+        return {self.name(place): hit for place, hit in found.items()}
 
     async def borders(self, offsets: Offsets, ends: Offsets) -> Offsets:
         """Each offset moved to where a publish's part begins in its topic: back, or over what is no record."""
