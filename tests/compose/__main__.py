@@ -1,0 +1,176 @@
+"""Bring each compose file up, look at it from outside, kill its containers in turn, look again, and take it down."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from rich.console import Console
+
+from tests.compose.stack import ComposeFailed, Stack
+from tests.compose.visitor import POLL_SECONDS, NotSeen, Visitor, longest_gap, until_seen
+
+PATIENCE_SECONDS = 150.0
+"""How long anything may take to be as it should."""
+
+AT_ONCE_SECONDS = 5.0
+
+HISTORY = timedelta(seconds=30)
+"""How far back a look into the history goes."""
+
+screen = Console(highlight=False, markup=False, soft_wrap=True, width=120)
+
+
+class Victim(NamedTuple):
+    """A service that is killed. While it is away the history ``is_served``; after it no poll ``is_missed``."""
+
+    service: str
+    is_served: bool = True
+    is_missed: bool = False
+
+
+FILES: dict[str, Sequence[Victim]] = {
+    "docker-compose-mini.yml": (
+        # Who kills them looks into the store at once: a lone Cassandra and the API itself can't answer then.
+        Victim("stream"),
+        Victim("api", is_served=False),
+        Victim("poller", is_missed=True),
+        Victim("kafka", is_missed=True),
+        Victim("cassandra", is_served=False),
+    ),
+    "docker-compose.yml": (
+        Victim("spark-worker1"),
+        Victim("spark-master"),
+        Victim("stream"),
+        Victim("cassandra1"),
+        Victim("kafka", is_missed=True),
+        Victim("poller", is_missed=True),
+        Victim("api", is_served=False),
+        Victim("kafka-ui"),
+    ),
+}
+
+
+class Report:
+    """What was checked, and how it went."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+
+    def note(self, what: str, seconds: float) -> None:
+        screen.print(f"  {what:<94}{seconds:7.1f} s")
+
+    def check(self, what: str, look: Callable[[], None], patience: float = PATIENCE_SECONDS) -> None:
+        """Look until it is seen; a failure is told and the next check goes on."""
+        try:
+            self.note(f"passed  {what}", until_seen(look, patience))
+            self.passed += 1
+        except NotSeen as error:
+            screen.print(f"  FAILED  {what} within {patience:.0f} s: {error}")
+            self.failed += 1
+
+
+def main() -> int:
+    """The exit status: 0 when every check passed."""
+    report, started = Report(), time.monotonic()
+    for file in sys.argv[1:] or FILES:
+        try_file(Stack(file), FILES[file], report)
+    screen.print(f"{report.passed} passed, {report.failed} failed, in {time.monotonic() - started:.0f} s")
+    return 1 if report.failed else 0
+
+
+def try_file(stack: Stack, victims: Sequence[Victim], report: Report) -> None:
+    """Everything with one file; whatever happens it is taken down with its volumes."""
+    screen.print(stack.file)
+    before = report.failed
+    try:
+        timed(report, "built", stack.build)
+        timed(report, "all containers are up and healthy", stack.up)
+        look_around(stack, report)
+        for victim in victims:
+            kill(stack, victim, report)
+        if stack.file == "docker-compose-mini.yml":
+            begin_again(stack, report)
+    except ComposeFailed as error:
+        screen.print(f"  FAILED  {error}")
+        report.failed += 1
+    finally:
+        if report.failed > before:
+            screen.print(stack.logs())
+        timed(report, "down, with its volumes", partial(stack.down, volumes=True))
+
+
+def timed(report: Report, what: str, act: Callable[[], None]) -> None:
+    started = time.monotonic()
+    act()
+    report.note(what, time.monotonic() - started)
+
+
+def look_around(stack: Stack, report: Report) -> None:
+    """Everything that a visitor should see, of polls later than now."""
+    visitor, now = Visitor(stack.url), datetime.now(UTC)
+    report.check("the map and its files", visitor.page)
+    report.check("a query: every station, fresh", visitor.query)
+    report.check("a subscription: all stations, then the next poll", visitor.subscription)
+    report.check("totals out of Spark, pushed", partial(visitor.totals_pushed, now))
+    report.check("totals out of Spark, in Cassandra", partial(visitor.totals_kept, now))
+
+
+def kill(stack: Stack, victim: Victim, report: Report) -> None:
+    """Kill a service as a crash would; it and all that is seen must come back by themselves."""
+    service, visitor = victim.service, Visitor(stack.url)
+    restarts, killed_at, started = stack.restarts(service), datetime.now(UTC), time.monotonic()
+    stack.kill(service)
+    screen.print(f"  {service} killed")
+    if victim.is_served:
+        report.check(
+            "  while it is away: a query of the history", partial(_history, visitor, killed_at), AT_ONCE_SECONDS
+        )
+    report.check(f"  {service} is back", partial(_back, stack, service, restarts))
+    back_at = datetime.now(UTC)
+    report.check("  the map and its files", visitor.page)
+    report.check("  a query: every station, fresh", visitor.query)
+    report.check("  a subscription: all stations, then the next poll", visitor.subscription)
+    report.check("  totals out of Spark of later polls, in Cassandra", partial(visitor.totals_kept, back_at))
+    if not victim.is_missed:
+        report.check("  no poll is missing in the history", partial(_complete, visitor, killed_at))
+    report.note("  everything again as before, since the kill", time.monotonic() - started)
+
+
+def begin_again(stack: Stack, report: Report) -> None:
+    """Down and up with the volumes kept: what was there is there."""
+    seen_at = datetime.now(UTC)
+    timed(report, "down, volumes kept", partial(stack.down, volumes=False))
+    timed(report, "up again", stack.up)
+    visitor = Visitor(stack.url)
+    report.check("the history from before", partial(_history, visitor, seen_at))
+    look_around(stack, report)
+
+
+def _back(stack: Stack, service: str, restarts: int) -> None:
+    if stack.restarts(service) <= restarts or not stack.is_up(service):
+        msg = f"{service} was restarted {stack.restarts(service) - restarts} times and is not healthy"
+        raise NotSeen(msg)
+
+
+def _history(visitor: Visitor, before: datetime) -> None:
+    if not [poll for poll in visitor.polls(before - HISTORY) if poll < before]:
+        msg = f"no totals of the {HISTORY} before {before}"
+        raise NotSeen(msg)
+
+
+def _complete(visitor: Visitor, since: datetime) -> None:
+    # Not further back: the kill before may have cost polls.
+    gap = longest_gap(visitor.polls(since - timedelta(seconds=2 * POLL_SECONDS)))
+    if gap > 2.5 * POLL_SECONDS:
+        msg = f"the totals of neighbouring polls are {gap:.1f} s apart"
+        raise NotSeen(msg)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

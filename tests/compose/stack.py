@@ -1,0 +1,86 @@
+"""One compose file, brought up under a project name of its own, beside whatever else runs on the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from tests.servers.process import free_port
+
+FOLDER = Path(__file__).resolve().parents[2]
+PROJECT = "bikewire-compose-test"
+UP_SECONDS = 420
+
+# In each of the images tini is the first process, and its only child is the program.
+_KILL = "kill -9 $(cat /proc/1/task/1/children)"
+
+
+class ComposeFailed(Exception):
+    """A docker compose command failed; the text is the end of what it said."""
+
+
+class Stack:
+    """The containers of a compose file, with a simulated system in the place of a live feed."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.port = free_port()
+        ports = ("BIKEWIRE_PORT", "KAFKA_UI_PORT", "SPARK_UI_PORT")
+        chosen = dict(zip(ports, (self.port, free_port(), free_port()), strict=True))
+        self._environment = {**os.environ, **{name: str(port) for name, port in chosen.items()}}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def build(self) -> None:
+        self._compose("build", "--quiet")
+
+    def up(self) -> None:
+        """Start everything; returns when all that has a health check is healthy. Raises ComposeFailed."""
+        self._compose("up", "--detach", "--wait", "--wait-timeout", str(UP_SECONDS), "--quiet-pull")
+
+    def down(self, *, volumes: bool) -> None:
+        self._compose("down", "--remove-orphans", *(["--volumes"] if volumes else []))
+
+    def kill(self, service: str) -> None:
+        """End the service's program as a crash would; nobody but the restart policy starts it again."""
+        # `docker kill` would not do: the engine takes it for a wish, and does not restart what was killed so.
+        # The shell that kills ends with the container, and so with a status that says nothing.
+        with suppress(ComposeFailed):
+            self._compose("exec", "--no-TTY", service, "sh", "-c", _KILL)
+
+    def restarts(self, service: str) -> int:
+        """How often the engine has started the service's container again."""
+        return int(self._inspect(service, "{{.RestartCount}}"))
+
+    def is_up(self, service: str) -> bool:
+        """Whether the container runs, and is healthy where it has a health check."""
+        state = json.loads(self._inspect(service, "{{json .State}}"))
+        healths = {"healthy", None}
+        return bool(state["Status"] == "running" and state.get("Health", {}).get("Status") in healths)
+
+    def logs(self) -> str:
+        """Which containers there are, and the end of what each of them said."""
+        return self._compose("ps", "--all") + self._compose("logs", "--tail", "40", "--no-color")
+
+    def _inspect(self, service: str, template: str) -> str:
+        container = self._compose("ps", "--all", "--quiet", service).strip()
+        return _run(["docker", "inspect", "--format", template, container], self._environment)
+
+    def _compose(self, *arguments: str) -> str:
+        files = ["--file", self.file, "--file", "tests/compose/feed.yml"]
+        # The user's own .env is for the user's own deployment.
+        command = ["docker", "compose", "--project-name", PROJECT, "--env-file", os.devnull, *files, *arguments]
+        return _run(command, self._environment)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        msg = f"{' '.join(command)}\n{(done.stdout + done.stderr)[-3000:]}"
+        raise ComposeFailed(msg)
+    return done.stdout
