@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 FEED ?=
 MINUTES ?= 30
+FILE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fix bench lock clean
+.PHONY: help install run test compose-test check fix bench lock clean
 
 help: ## show this help
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: .venv/.runtime frontend/node_modules/.installed ## set up .venv with .venv/bin/bikewire, and the browser libraries
 
@@ -20,6 +21,9 @@ test: .venv/.development frontend/node_modules/.installed ## all tests: the fast
 	$(BIN)/python -m pytest -q -m "(spark or engine) and not browser"
 	$(BIN)/python -m pytest -q -m "browser"
 	$(BIN)/python -m tests.javascript
+
+compose-test: .venv/.development ## bring up each compose file, kill its containers in turn, take it down (needs Docker; FILE=one of them)
+	$(BIN)/python -m tests.compose $(FILE)
 
 check: .venv/.development frontend/node_modules/.installed ## format, lint, types, imports, spelling
 	$(BIN)/ruff format --check .

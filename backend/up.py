@@ -64,7 +64,14 @@ def up(settings: Settings, *, demo: bool) -> None:
 @contextmanager
 def _real(settings: Settings) -> Iterator[Scene]:
     with held(settings.data) as lock:
-        yield Scene(settings, (Part("poll", ("poll",)), Part("stream", ("stream",))), lock)
+        yield Scene(settings, _pipeline(settings), lock)
+
+
+def _pipeline(settings: Settings) -> tuple[Part, ...]:
+    """Poller and stream; where they are to serve metrics, each at a port of its own."""
+    first = settings.metrics_port
+    ports = [() if not first else ("--metrics-port", str(first + number)) for number in (0, 1)]
+    return Part("poll", ("poll", *ports[0])), Part("stream", ("stream", *ports[1]))
 
 
 @contextmanager
@@ -73,7 +80,7 @@ def _demo(settings: Settings) -> Iterator[Scene]:
         shown = demo_settings(settings, f"{address(simulator)}gbfs.json")
         descriptor = simulator.fileno()
         arguments = ("simulate", "--listener", str(descriptor), "--tick", str(_DEMO_TICK_SECONDS))
-        parts = Part("simulate", arguments, (descriptor,)), Part("poll", ("poll",)), Part("stream", ("stream",))
+        parts = Part("simulate", arguments, (descriptor,)), *_pipeline(shown)
         yield Scene(shown, parts, lock)
 
 

@@ -31,6 +31,9 @@ screen = Console(highlight=False, markup=False, soft_wrap=True)
 
 Data = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of everything that is kept. [BIKEWIRE_DATA]")]
 Listener = Annotated[int | None, typer.Option(hidden=True, help="Descriptor of a socket that listens already.")]
+MetricsPort = Annotated[
+    int | None, typer.Option(metavar="PORT", help="Port of the Prometheus metrics. [BIKEWIRE_METRICS_PORT]")
+]
 _DAY = ["%Y-%m-%d"]
 
 
@@ -74,6 +77,7 @@ def _hush() -> None:
 def poll(
     feeds: Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Discovery URLs (gbfs.json).")] = None,
     data: Data = None,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Poll feeds into the log until Ctrl-C.
 
@@ -81,7 +85,7 @@ def poll(
     """
     import asyncio
 
-    settings = configure(feeds=tuple(feeds) if feeds else None, data=data)
+    settings = configure(feeds=tuple(feeds) if feeds else None, data=data, metrics_port=metrics_port)
     with stoppable("Stopped polling; every poll so far is in the log."):
         asyncio.run(_poll(settings))
 
@@ -102,12 +106,13 @@ def stream(
         bool, typer.Option("--available-now", help="End when everything in the log is computed and in the lake.")
     ] = False,
     data: Data = None,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Compute live figures, the lake and today's figures from the log.
 
     Example: [bold]bikewire stream --available-now[/]
     """
-    settings = configure(data=data)
+    settings = configure(data=data, metrics_port=metrics_port)
     with stoppable("Stopped streaming; it goes on from here next time.", with_spark=True):
         from pipeline.stream import run
 

@@ -7,6 +7,7 @@ must have too. The lake's folder has to be the same one on every machine.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -112,22 +113,28 @@ class Lifeline:
         self._context: Any = spark.sparkContext
         self._lonely_since: float | None = None
 
-    def check(self, waited_seconds: float) -> None:
-        """To be called again and again, with the age of the micro-batch at work. Raises SparkLost."""
+    def check(self, waited_seconds: float) -> float:
+        """To be called again and again, with the age of the micro-batch at work.
+
+        Returns how many executors there are right now, the driver being none of them; NaN on local[N]. Raises
+        SparkLost.
+        """
         if not self._is_watched:
-            return
-        if self._context._jsc is None or self._context._jsc.sc().isStopped():  # noqa: SLF001  # PySpark's only way
-            msg = "The Spark master has removed the application."
-            raise SparkLost(msg)
+            return math.nan
+        executors = self._executors()
         now = time.monotonic()
-        if waited_seconds < PATIENCE_SECONDS or self.executors():
+        if waited_seconds < PATIENCE_SECONDS or executors:
             self._lonely_since = None
         elif self._lonely_since is None:
             self._lonely_since = now
         elif now - self._lonely_since > PATIENCE_SECONDS:
             msg = f"A micro-batch has waited for {waited_seconds:.0f} s, and Spark has no executor for it."
             raise SparkLost(msg)
+        return executors
 
-    def executors(self) -> int:
-        """How many executors the session has right now; the driver is none of them."""
-        return int(self._context._jsc.sc().getExecutorMemoryStatus().size()) - 1  # noqa: SLF001  # PySpark's only way
+    def _executors(self) -> int:
+        context = self._context._jsc  # noqa: SLF001  # PySpark's only way
+        if context is None or context.sc().isStopped():
+            msg = "The Spark master has removed the application."
+            raise SparkLost(msg)
+        return int(context.sc().getExecutorMemoryStatus().size()) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -12,6 +12,7 @@ from pipeline.feed_events import FeedEvents
 from pipeline.fetch import Fetcher, open_fetcher
 from pipeline.gbfs_model import REALTIME, Feed
 from pipeline.identity import Identity, Unknown, identify, public_url
+from pipeline.instruments import PollInstruments, served
 from pipeline.last_polls import LastPolls, last_polls
 from pipeline.model import FeedState, Topic
 from pipeline.observation import Observation, Observer
@@ -33,16 +34,21 @@ async def poll_forever(settings: Settings, log: Log) -> None:
     urls = list(dict.fromkeys(settings.feeds))
     before = await last_polls(log, {public_url(url) for url in urls})
     claims: dict[str, str] = {}
-    async with open_fetcher(settings) as fetcher:
-        pollers = [SystemPoller(url, settings, log, fetcher, before, claims) for url in urls]
-        try:
-            async with asyncio.TaskGroup() as systems:
-                for url, poller in zip(urls, pollers, strict=True):
-                    systems.create_task(poller.run(), name=public_url(url))
-        except* PublisherFenced as group:
-            fenced = group
-        else:
-            return
+    instruments = PollInstruments()
+    with served(instruments.registry, settings):
+        async with open_fetcher(settings) as fetcher:
+            await _poll_all([SystemPoller(url, settings, log, fetcher, before, claims, instruments) for url in urls])
+
+
+async def _poll_all(pollers: Sequence[SystemPoller]) -> None:
+    try:
+        async with asyncio.TaskGroup() as systems:
+            for poller in pollers:
+                systems.create_task(poller.run(), name=poller.name)
+    except* PublisherFenced as group:
+        fenced = group
+    else:
+        return
     # Every system has heard the same.
     raise fenced.exceptions[0]
 
@@ -51,8 +57,17 @@ class SystemPoller:
     """Polls one system. ``claims`` says which URL each system id belongs to, for all pollers of this process."""
 
     def __init__(
-        self, url: str, settings: Settings, log: Log, fetcher: Fetcher, before: LastPolls, claims: dict[str, str]
+        self,
+        url: str,
+        settings: Settings,
+        log: Log,
+        fetcher: Fetcher,
+        before: LastPolls,
+        claims: dict[str, str],
+        instruments: PollInstruments,
     ) -> None:
+        self.name = public_url(url)
+        self._instruments = instruments
         self._url = url
         self._settings = settings
         self._log = log
@@ -85,7 +100,8 @@ class SystemPoller:
             return
         if identity.derived:
             logger.warning("%s: named after its URL. %s", identity.system_id, identity.derived)
-        await _Polling(identity, self._observer(identity), self._url, self._settings, self._log, self._fetcher).run()
+        polling = _Polling(identity, self._observer(identity), self._url, self._settings, self._log, self._fetcher)
+        await polling.run(self._instruments)
 
     async def _identity(self) -> Identity:
         known = self._before.system_of(public_url(self._url))
@@ -127,11 +143,11 @@ class _Polling:
         self._events = FeedEvents(observer.system_id)
         self._lost = 0
 
-    async def run(self) -> None:
+    async def run(self, instruments: PollInstruments) -> None:
         tick = monotonic()
         while True:
             try:
-                await self._poll(tick)
+                await self._poll(tick, instruments)
             except PublisherFenced:
                 raise
             except Exception:
@@ -140,7 +156,7 @@ class _Polling:
             tick = self._schedule.next_tick(tick, monotonic())
             await asyncio.sleep(tick - monotonic())
 
-    async def _poll(self, tick: float) -> None:
+    async def _poll(self, tick: float, instruments: PollInstruments) -> None:
         started = monotonic()
         polled_at = datetime.now(UTC)
         fetches = await self._fetch(tick)
@@ -151,9 +167,12 @@ class _Polling:
         if observation.links is not None:
             self._schedule.set_links(observation.links)
         self._forget(fetches, observation)
+        publishing = monotonic()
         if await self._publish(observation):
+            instruments.published(self._observer.system_id, observation, monotonic() - publishing)
             self._events.note(observation, monotonic() - started)
         else:
+            instruments.lost.labels(self._observer.system_id).inc()
             self._schedule.repeat(tick, [feed for feed in fetches if feed not in REALTIME])
 
     async def _fetch(self, tick: float) -> dict[Feed, Fetch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING
 
 import anyio
 from anyio.from_thread import BlockingPortal
-from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 
 from pipeline import lake
 from pipeline.class_archive import make_archive
 from pipeline.cluster import Lifeline
+from pipeline.instruments import served
 from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, LogError, PublisherFenced, Store, StoreError
+from pipeline.results import TOPICS
 from pipeline.settings import Settings
 from pipeline.spark import end, session
 from pipeline.stream import JOB, Stream
@@ -45,6 +48,7 @@ STUCK_SECONDS = 60.0
 
 _CATCH_UP_SECONDS = 300.0
 _WATCH_SECONDS = 0.25
+_LOOK_SECONDS = 2.0
 
 
 class StreamFailed(BikewireError):
@@ -65,7 +69,11 @@ def run(settings: Settings, *, available_now: bool) -> None:
 
 
 def _first(error: BaseException) -> BaseException:
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+    """What it began with: a sentence of ours where there is one among what broke with it."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found = [_first(one) for one in error.exceptions]
+    return next((one for one in found if isinstance(one, BikewireError)), found[0])
 
 
 async def _run(settings: Settings, available_now: bool) -> None:
@@ -74,11 +82,13 @@ async def _run(settings: Settings, available_now: bool) -> None:
         await store.create(TABLES)
         async with _session(settings) as spark:
             stream = Stream(spark, settings, log, store, portal)
-            if available_now:
-                await catch_up(stream, spark, settings, log, store)
-                await asyncio.to_thread(make_archive, spark)
-            else:
-                await _reside(stream, Tending(spark, settings, log, store), Lifeline(spark))
+            with served(stream.instruments.registry, settings):
+                async with _watched(stream, Lifeline(spark), log):
+                    if available_now:
+                        await catch_up(stream, spark, settings, log, store)
+                        await asyncio.to_thread(make_archive, spark)
+                    else:
+                        await _reside(stream, Tending(spark, settings, log, store))
 
 
 @asynccontextmanager
@@ -108,7 +118,7 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
     """Compute all that is in the log, write all of it to the lake, and say what was done. Raises StreamFailed."""
     started = time.monotonic()
     query = await asyncio.to_thread(stream.start, available_now=True)
-    await _ended(query, stream, Lifeline(spark))
+    await _ended(query, stream)
     failure = await _failure(query, stream)
     if failure is not None:
         msg = f"The stream failed: {failure}"
@@ -125,10 +135,30 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
     )
 
 
-async def _reside(stream: Stream, tending: Tending, lifeline: Lifeline) -> None:
+async def _reside(stream: Stream, tending: Tending) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_keep_running(stream, lifeline))
+        tasks.create_task(_keep_running(stream))
         tasks.create_task(_tend(stream, tending))
+
+
+@asynccontextmanager
+async def _watched(stream: Stream, lifeline: Lifeline, log: Log) -> AsyncIterator[None]:
+    """Look after the stream while the block runs; SparkLost ends the block."""
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(_watch(stream, lifeline, log))
+        yield
+        watch.cancel()
+
+
+async def _watch(stream: Stream, lifeline: Lifeline, log: Log) -> None:
+    while True:
+        executors = await asyncio.to_thread(lifeline.check, stream.busy_seconds)
+        stream.instruments.executors.set(executors)
+        try:
+            stream.instruments.lags(await log.end_offsets(TOPICS), stream.consumed)
+        except LogError:
+            stream.instruments.lag.set(math.nan)
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _tend(stream: Stream, tending: Tending) -> None:
@@ -136,48 +166,44 @@ async def _tend(stream: Stream, tending: Tending) -> None:
     with anyio.move_on_after(_CATCH_UP_SECONDS):
         while not await asyncio.to_thread(stream.is_idle):  # noqa: ASYNC110  # Spark tells nobody that it is idle
             await asyncio.sleep(_WATCH_SECONDS)
-    await tending.run()
+    await tending.run(stream.instruments)
 
 
-async def _keep_running(stream: Stream, lifeline: Lifeline) -> None:
+async def _keep_running(stream: Stream) -> None:
     wait = 1.0
     while True:
         started = time.monotonic()
-        reason = await _run_once(stream, lifeline)
+        reason = await _run_once(stream)
         wait = 1.0 if time.monotonic() - started > HEALTHY_SECONDS else wait
+        stream.instruments.restarts.inc()
         logger.error("stream: the query ended and is started again in %d s: %s", wait, reason)
         await asyncio.sleep(wait)
         wait = min(2 * wait, LONGEST_WAIT_SECONDS)
 
 
-async def _run_once(stream: Stream, lifeline: Lifeline) -> str:
-    """Run the query until it ends; why it did. Raises StreamFailed or SparkLost when Spark itself has gone."""
+async def _run_once(stream: Stream) -> str:
+    """Run the query until it ends; why it did. Raises StreamFailed when Spark itself has gone."""
     try:
-        lifeline.check(0)
         query = await asyncio.to_thread(stream.start)
-        await _ended(query, stream, lifeline)
+        await _ended(query, stream)
         return await _failure(query, stream) or "it was stopped"
     except PublisherFenced:
         raise
     except (LogError, StoreError, PySparkException) as error:
         return sentence(error)
-    except (Py4JNetworkError, OSError) as error:
+    except (Py4JError, OSError) as error:
         msg = f"Spark has ended: {sentence(error)}"
         raise StreamFailed(msg) from error
 
 
-async def _ended(query: StreamingQuery, stream: Stream, lifeline: Lifeline) -> None:
-    """Returns when the query does not run any more; says so, once, when a micro-batch seems to be stuck.
-
-    Raises SparkLost when it is stuck for good.
-    """
+async def _ended(query: StreamingQuery, stream: Stream) -> None:
+    """Returns when the query does not run any more; says so, once, when a micro-batch seems to be stuck."""
     has_warned = False
     while await asyncio.to_thread(lambda: query.isActive):
         busy = stream.busy_seconds
         if busy > STUCK_SECONDS and not has_warned:
             logger.warning("stream: a micro-batch has been at work for %d s", busy)
         has_warned = busy > STUCK_SECONDS
-        await asyncio.to_thread(lifeline.check, busy)
         await asyncio.sleep(_WATCH_SECONDS)
 
 

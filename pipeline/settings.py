@@ -53,6 +53,13 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address that the server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the server listens on; 0 takes a free one.")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of the Prometheus metrics of poll and of stream, at BIKEWIRE_HOST; 0 takes a free one. Under"
+        " up the poller has it, and the stream the next one. Default: none. (The server has them at /metrics.)",
+    )
     connections: int = Field(2000, ge=1, description="How many WebSockets may be open at once.")
     connections_per_address: int = Field(
         100, ge=1, description="How many WebSockets may be open at once from one address (behind a proxy: from it)."

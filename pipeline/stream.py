@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from anyio.from_thread import BlockingPortal
 
 from pipeline.decode import decoded
+from pipeline.instruments import StreamInstruments
 from pipeline.model import NetworkStatus, Topic, encode
-from pipeline.ports import Consumed, Log, LogRecord, Store
+from pipeline.ports import Consumed, Log, LogRecord, Offsets, Store, StoreError
 from pipeline.results import TOPICS, Results, read_results, results_of
 from pipeline.settings import Settings
 from pipeline.spark import parallelism
@@ -54,6 +55,8 @@ class Stream:
         self._is_small = False
         self._query: StreamingQuery | None = None
         self._busy_since: float | None = None
+        self.instruments = StreamInstruments()
+        self.consumed: Offsets = {}
         self.records = 0
         self.failure: Exception | None = None
 
@@ -68,7 +71,7 @@ class Stream:
         checkpoint = self._settings.data / "checkpoints" / JOB
         # The store's offsets are the only truth; a checkpoint that disagrees could only do harm.
         shutil.rmtree(checkpoint, ignore_errors=True)
-        offsets = self._portal.call(self._store.offsets, JOB)
+        self.consumed = offsets = self._portal.call(self._store.offsets, JOB)
         self.failure = None
         self._torn.clear()
         for cut in self._portal.call(self._log.steps, TOPICS, offsets):
@@ -98,6 +101,7 @@ class Stream:
             results = self._results(frame)
             if results.records:
                 self._keep(results)
+                self.instruments.batch_seconds.observe(time.monotonic() - started)
                 self._tell(results, time.monotonic() - started)
         except Exception as error:
             # Spark would wrap it in pages of traces of two languages.
@@ -128,8 +132,11 @@ class Stream:
         self._is_small = results.records < SMALL_RECORDS
         for system_id, records in _by_system(results.networks).items():
             self._portal.call(self._log.publish, system_id, records)
-        self._portal.call(self._store.write, results.rows, Consumed(JOB, results.offsets))
+        with self.instruments.store_errors.count_exceptions(StoreError):
+            self._portal.call(self._store.write, results.rows, Consumed(JOB, results.offsets))
+        self.consumed = {**self.consumed, **results.offsets}
         self.records += results.records
+        self.instruments.records.inc(results.records)
 
     def _tell(self, results: Results, seconds: float) -> None:
         for topic, count, example in results.refused:

@@ -13,6 +13,7 @@ from pipeline import lake
 from pipeline.batch import compute_day
 from pipeline.class_archive import make_archive
 from pipeline.days import time_zone
+from pipeline.instruments import StreamInstruments
 from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, Offsets, Store
 from pipeline.results import TOPICS
@@ -47,7 +48,7 @@ class Chore:
     due_at: datetime
     failures: int = 0
 
-    async def do(self, now: datetime) -> None:
+    async def do(self, now: datetime, instruments: StreamInstruments) -> None:
         """Do it if it is due; a failure is one line in the log."""
         if now < self.due_at:
             return
@@ -55,11 +56,13 @@ class Chore:
             await self.work(now)
         except Exception as error:  # a chore must never end the stream beside it
             self.failures += 1
+            instruments.chore_failures.labels(self.name).inc()
             wait = min(self.period, FIRST_RETRY * 2 ** min(self.failures - 1, 10))
             logger.error("%s: failed and is tried again in %d s: %s", self.name, wait.total_seconds(), sentence(error))
             self.due_at = now + wait
         else:
             self.failures = 0
+            instruments.done(self.name, datetime.now(UTC))
             self.due_at = now + self.period
 
 
@@ -91,12 +94,12 @@ class Tending:
             Chore("class archive", self.archive_classes, timedelta(days=1), now),
         ]
 
-    async def run(self) -> None:
+    async def run(self, instruments: StreamInstruments) -> None:
         """Do what is due, for ever."""
         chores = self.chores(datetime.now(UTC))
         while True:
             for chore in chores:
-                await chore.do(datetime.now(UTC))
+                await chore.do(datetime.now(UTC), instruments)
             await asyncio.sleep(TICK_SECONDS)
 
     async def advance_lake(self, now: datetime) -> None:

@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from pipeline.adapters.sqlite_log import SqliteLog
 from pipeline.fetch import Fetcher
+from pipeline.instruments import PollInstruments
 from pipeline.last_polls import LastPolls
 from pipeline.model import (
     FeedState,
@@ -411,7 +412,7 @@ async def test_a_fault_of_ours_before_the_first_poll_is_got_over(
     settings = Settings(min_poll_seconds=POLL_SECONDS)
 
     async with httpx.AsyncClient() as client:
-        poller = SystemPoller(url, settings, log, FaultyFetcher(client, settings), LastPolls(), {})
+        poller = SystemPoller(url, settings, log, FaultyFetcher(client, settings), LastPolls(), {}, PollInstruments())
         task = asyncio.create_task(poller.run())
         await read_until(log, polls_of(1))
         task.cancel()

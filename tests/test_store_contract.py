@@ -273,7 +273,9 @@ async def test_replacing_refuses_a_table_that_is_only_upserted(store: Store) -> 
 
 
 async def test_every_partition_that_holds_rows_is_listed_once(store: Store) -> None:
-    hours = [{"system_id": "brest", "date": date(2026, 11, day), "station_id": "1", "start": NOON} for day in (1, 2)]
+    hours: list[Row] = [
+        {"system_id": "brest", "date": date(2026, 11, day), "station_id": "1", "start": NOON} for day in (1, 2)
+    ]
     await store.write({STATION_HISTORY: [change("1", 0), change("1", 1), change("2", 0)], STATION_HOUR: hours})
     await store.replace({STATION_HOUR: [("brest", date(2026, 11, 2))]}, {STATION_HOUR: hours[1:]})
     assert sorted(await store.partitions(STATION_HISTORY)) == [("brest", "1", 202611), ("brest", "2", 202611)]

@@ -1,0 +1,95 @@
+"""The metrics of the processes that are no server: served where a port is named, and moving with what happens."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline.instruments import PollInstruments, served
+from pipeline.settings import Settings, SettingsError
+from tests.running import Running, running, until
+
+Samples = dict[tuple[str, ...], float]
+
+
+def scrape(port: int) -> Samples:
+    """Every sample by its name and the values of its labels; none while nobody listens."""
+    try:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    except httpx.TransportError:
+        return {}
+    families = text_string_to_metric_families(text)
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+def port_of(process: Running) -> int:
+    """The port that the process says it serves its metrics at."""
+    return int(process.line("metrics: http://127.0.0.1:").rsplit(":", 1)[1].removesuffix("/metrics"))
+
+
+def when(port: int, *sample: str, above: float = 0.0) -> Samples:
+    """What is served once this sample is above that."""
+    return until(lambda: found if (found := scrape(port)).get(sample, 0.0) > above else None, 60, f"more of {sample}")
+
+
+@pytest.fixture(scope="module")
+def feed() -> Iterator[str]:
+    with running("simulate", "--port", "0", "--tick", "1", "--speed", "120") as simulator:
+        yield simulator.line("brest-demo").split()[1]
+
+
+def test_the_poller_counts_its_polls(feed: str, tmp_path: Path) -> None:
+    with running("poll", feed, "--data", tmp_path, "--metrics-port", "0", BIKEWIRE_MIN_POLL_SECONDS="1") as poller:
+        port = port_of(poller)
+        first = when(port, "bikewire_polls_published_total", "brest-demo")
+        polls = first["bikewire_polls_published_total", "brest-demo"]
+        later = when(port, "bikewire_polls_published_total", "brest-demo", above=polls)
+    polls = later["bikewire_polls_published_total", "brest-demo"]
+    assert later["bikewire_publish_seconds_count", "brest-demo"] == polls
+    assert 0 < later["bikewire_publish_seconds_sum", "brest-demo"] < polls
+    assert 0 <= later["bikewire_feed_age_seconds", "station_status", "brest-demo"] < 60
+    assert later["bikewire_deviations_total", "station_status", "brest-demo"] == 0
+    assert ("bikewire_polls_lost_total", "brest-demo") not in later
+
+
+@pytest.mark.spark
+def test_the_stream_counts_its_work_and_its_lag(feed: str, tmp_path: Path) -> None:
+    with running("stream", "--data", tmp_path, "--metrics-port", "0") as stream:
+        port = port_of(stream)
+        assert scrape(port)["bikewire_stream_records_total",] == 0
+        with running("poll", feed, "--data", tmp_path, BIKEWIRE_MIN_POLL_SECONDS="1"):
+            when(port, "bikewire_stream_records_total")
+            done = when(port, "bikewire_chore_age_seconds", "figures")
+        caught_up = until(lambda: found if not (found := scrape(port))["bikewire_stream_lag",] else None, 30, "lag 0")
+    assert caught_up["bikewire_batch_seconds_count",] > 0
+    assert caught_up["bikewire_store_errors_total",] == 0
+    assert caught_up["bikewire_query_restarts_total",] == 0
+    assert caught_up["bikewire_spark_executors",] != caught_up["bikewire_spark_executors",]  # NaN: there is no cluster
+    assert done["bikewire_chore_age_seconds", "lake"] < 60
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(SettingsError, match=rf"^BIKEWIRE_METRICS_PORT: 127\.0\.0\.1:{port} can't be listened on"),
+            served(PollInstruments().registry, Settings.read(metrics_port=port)),
+        ):
+            pass
+
+
+@pytest.mark.spark
+def test_under_up_poller_and_stream_have_a_port_each(feed: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)):
+        port = free.getsockname()[1]
+    settings = {"BIKEWIRE_METRICS_PORT": str(port), "BIKEWIRE_MIN_POLL_SECONDS": "1"}
+    with running("up", feed, "--port", "0", "--data", tmp_path, **settings):
+        assert ("bikewire_polls_published_total", "brest-demo") in when(
+            port, "bikewire_polls_published_total", "brest-demo"
+        )
+        assert ("bikewire_stream_records_total",) in when(port + 1, "bikewire_stream_records_total")
