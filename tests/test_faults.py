@@ -150,6 +150,7 @@ def test_a_second_up_on_the_same_folder_is_refused_and_the_first_goes_on(feed: s
 
 
 @pytest.mark.spark
+@pytest.mark.timeout(300)
 async def test_killed_parts_come_back_and_no_figure_is_lost_or_doubled(feed: str, tmp_path: Path) -> None:
     settings = Settings.read(data=tmp_path)
     with up(feed, tmp_path) as started:
@@ -161,11 +162,15 @@ async def test_killed_parts_come_back_and_no_figure_is_lost_or_doubled(feed: str
 
 
 def survive_kills(started: Running) -> None:
-    """Kill each part in turn; after each, newer totals come."""
+    """Kill each part in turn, then what Spark is made of; after each, newer totals come."""
     for name in PARTS:
         before, said = until(lambda: newest_totals(started), 60, "the first totals"), len(started.lines)
         started.part(name).kill()
         started.line(f"{name:<9}was ended by SIGKILL; starting it again in 0.5 s", after=said)
+        until_newer_totals(started, before)
+    for program in ("java", "python_streaming_source_runner"):
+        before = until(lambda: newest_totals(started), 60, "the newest totals")
+        started.process_of(program).kill()
         until_newer_totals(started, before)
 
 
