@@ -49,7 +49,7 @@ def bikewire(
 def up(
     feeds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FEED]...", help="Discovery URLs (gbfs.json); default: Vélozef. [BIKEWIRE_FEEDS]"),
+        typer.Argument(metavar="FEED", help="Discovery URLs (gbfs.json); default: Vélozef. [BIKEWIRE_FEEDS]"),
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Show a simulated Brest, in a data folder of its own.")] = False,
     data: Data = None,

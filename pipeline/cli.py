@@ -72,7 +72,7 @@ def _hush() -> None:
 
 @app.command()
 def poll(
-    feeds: Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Discovery URLs (gbfs.json).")] = None,
+    feeds: Annotated[list[str] | None, typer.Argument(metavar="FEED", help="Discovery URLs (gbfs.json).")] = None,
     data: Data = None,
 ) -> None:
     """Poll feeds into the log until Ctrl-C.
