@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -15,7 +15,7 @@ from pipeline.identity import Identity, Unknown, identify, public_url
 from pipeline.last_polls import LastPolls, last_polls
 from pipeline.model import FeedState, Topic
 from pipeline.observation import Observation, Observer
-from pipeline.ports import Log, LogError
+from pipeline.ports import Log, LogError, LogRecord
 from pipeline.reading import Fetch, Reader
 from pipeline.schedule import Schedule, backoff_seconds
 from pipeline.settings import Settings
@@ -133,15 +133,20 @@ class _Polling:
         fetches = await self._fetch(tick)
         if not fetches:
             return
-        observation = await asyncio.to_thread(self._observer.observe, polled_at, fetches)
+        # Parsing and encoding thousands of vehicles would hold up the other systems' fetches.
+        observation, records = await asyncio.to_thread(self._observe, polled_at, fetches)
         self._schedule.fetched(tick, fetches, observation.feeds)
         if observation.links is not None:
             self._schedule.set_links(observation.links)
         self._forget(fetches, observation)
-        if await self._publish(observation):
+        if await self._publish(observation, records):
             self._events.note(observation, monotonic() - started)
         else:
             self._schedule.repeat(tick, [feed for feed in fetches if feed not in REALTIME])
+
+    def _observe(self, polled_at: datetime, fetches: Mapping[Feed, Fetch]) -> tuple[Observation, list[LogRecord]]:
+        observation = self._observer.observe(polled_at, fetches)
+        return observation, observation.log_records()
 
     async def _fetch(self, tick: float) -> dict[Feed, Fetch]:
         """What is due, fetched at the same time."""
@@ -157,9 +162,9 @@ class _Polling:
             if observation.feeds[feed].state in (FeedState.REFUSED, FeedState.UNREACHABLE) and fetch.failure is None:
                 self._fetcher.forget(fetch.url)
 
-    async def _publish(self, observation: Observation) -> bool:
+    async def _publish(self, observation: Observation, records: Sequence[LogRecord]) -> bool:
         try:
-            await self._log.publish(self._observer.system_id, observation.log_records())
+            await self._log.publish(self._observer.system_id, records)
         except LogError as error:
             self._lost += 1
             if self._lost == 1:
