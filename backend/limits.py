@@ -185,9 +185,14 @@ def _first(node: FieldNode, definition: GraphQLField) -> int:
     for argument in node.arguments or ():
         if argument.name.value == "first":
             # A variable's value is not known here: the answer is cached for all of them.
-            return int(argument.value.value) if isinstance(argument.value, IntValueNode) else MAX_FIRST
+            return _page(argument.value.value) if isinstance(argument.value, IntValueNode) else MAX_FIRST
     default = definition.args["first"].default_value
     return default if isinstance(default, int) else MAX_FIRST
+
+
+def _page(digits: str) -> int:
+    """What the literal stands for, within what a page may hold; the field itself refuses what is outside."""
+    return min(max(int(digits), 0), MAX_FIRST) if len(digits) < 10 else MAX_FIRST
 
 
 def _is_lookup(definition: GraphQLField) -> bool:

@@ -98,6 +98,16 @@ def test_the_same_counts_after_a_gap_are_a_change() -> None:
     assert (system.since(2), "a" in system.expired) == (["a"], False)
 
 
+def test_a_station_that_is_known_again_can_become_too_old_again() -> None:
+    system = first_poll()
+    later = POLL + minutes(10)
+    system.sweep(later)
+    publish(system, 4, status("a", 2, 8, later), status("b", 5, 5, later, changed=False), now=later)
+    assert (system.expired, system.since(2)) == ({}, ["a", "b"])
+    assert system.sweep(later + timedelta(seconds=HOLD))
+    assert system.since(3) == ["a", "b"]
+
+
 def test_what_became_too_old_while_nobody_served_is_told_to_who_was_there_before() -> None:
     system = LiveSystem()
     system.load([status("a", 1, 9)], [], POLL + minutes(10))
