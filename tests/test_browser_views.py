@@ -65,6 +65,14 @@ def test_the_panel_tells_the_last_day_with_its_gap_and_the_hours_with_their_cove
     assert browser.wrongs == []
 
 
+def test_an_address_of_a_station_that_is_gone_says_so(browser: Browser, city_server: LiveServer) -> None:
+    browser.open(address(city_server, "#station=gone"))
+    browser.shows(".panel", "The system has no such station.")
+    browser.one(".panel .close").click()
+    browser.until(lambda: not browser.all("#panel")[0].is_displayed(), "the panel closed")
+    assert browser.wrongs == []
+
+
 def test_tables_sort_and_lead_to_the_station_and_back(browser: Browser, city_server: LiveServer, city: City) -> None:
     city.write(past(datetime.now(UTC)))
     browser.open(address(city_server, "#tables=stations"))

@@ -16,7 +16,16 @@ const SHAPES = {
   OUT_OF_SERVICE: "M-1-.6H1V.6H-1Z",
   UNKNOWN: "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z",
 };
-const COLOURS = { NORMAL: "--normal", NEARLY_EMPTY: "--nearly-empty", EMPTY: "--empty", NEARLY_FULL: "--nearly-full", FULL: "--full", CLOSED: "--closed", OUT_OF_SERVICE: "--closed", UNKNOWN: "--unknown" }; // prettier-ignore
+const COLOURS = {
+  NORMAL: "--normal",
+  NEARLY_EMPTY: "--nearly-empty",
+  EMPTY: "--empty",
+  NEARLY_FULL: "--nearly-full",
+  FULL: "--full",
+  CLOSED: "--closed",
+  OUT_OF_SERVICE: "--closed",
+  UNKNOWN: "--unknown",
+};
 
 /** How each state is drawn. @returns {Object<string, {path: Path2D, fill: string, border: string}>} */
 function looks() {

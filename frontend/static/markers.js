@@ -70,7 +70,8 @@ export class Markers {
   }
 
   #settle(station, sight) {
-    const isWanted = station.id === this.#selected || (!this.#isDotted && (!sight || sight.contains([station.lat, station.lon])));
+    const isWanted =
+      station.id === this.#selected || (!this.#isDotted && (!sight || sight.contains([station.lat, station.lon])));
     if (isWanted && !this.#byId.has(station.id)) this.#add(station);
     if (!isWanted) this.#remove(station.id);
   }
@@ -106,7 +107,8 @@ export class Markers {
     if (!marker) return;
     const element = marker.getElement();
     const mark = element.firstElementChild;
-    const isNews = mark.dataset.state && (mark.dataset.state !== stateOf(station) || mark.textContent !== signOf(station));
+    const isNews =
+      mark.dataset.state && (mark.dataset.state !== stateOf(station) || mark.textContent !== signOf(station));
     mark.dataset.state = stateOf(station);
     write(mark.firstElementChild, signOf(station));
     element.setAttribute("aria-label", describe(station, this.#context.say));
