@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 from graphql import (
     DocumentNode,
@@ -136,9 +137,8 @@ class Measure:
                 condition = node.type_condition
                 inner = self.schema.get_type(condition.name.value) if condition else parent
                 return self._selections(node.selection_set, inner, level)
-            case FragmentSpreadNode():
-                return self._fragment(node.name.value)
-        return Size()
+            case _:
+                return self._fragment(cast("FragmentSpreadNode", node).name.value)
 
     def _fragment(self, name: str) -> Size:
         if name not in self._measured and name in self._fragments:

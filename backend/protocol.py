@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 import orjson
-from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -75,11 +74,6 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         payload = {"payload": message["payload"]} if "payload" in message else {}
         await self.websocket.send_json({"type": "pong", **payload})
 
-    @staticmethod
-    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
-        """None: what is wrong with one operation ends that operation, not the socket."""
-        return None
-
     async def _send_result_stream(
         self,
         operation: Operation[Context, None],
@@ -94,6 +88,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
                     await self.websocket.send_text(f"{start}{result.text}}}")
                     messages.inc()
                 elif isinstance(result, PreExecutionError):
+                    # It ends this operation, not the socket.
                     await operation.send_initial_errors(result.errors or [])
                 else:
                     await operation.send_next(result)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from backend import health
 from backend.app import utc_now
 from backend.health import Health
 from backend.live import LiveTable
@@ -26,8 +27,8 @@ def unserved(settings: Settings) -> tuple[Starlette, LiveTable]:
     table = LiveTable()
     telemetry = Telemetry(table)
     log, store = open_log(settings.log), open_store(settings.store)
-    health = Health(Relay(table, log, store, utc_now, telemetry), store, telemetry)
-    return Starlette(routes=health.routes()), table
+    found = Health(Relay(table, log, store, utc_now, telemetry), store, telemetry)
+    return Starlette(routes=found.routes()), table
 
 
 async def test_a_server_that_follows_the_log_is_alive_and_ready(tmp_path: Path) -> None:
@@ -55,6 +56,15 @@ async def test_a_store_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bikewire") as client:
         answer = await client.get("/readyz")
     assert (answer.status_code, f"{tmp_path}/nowhere/store.sqlite" in answer.text) == (503, True)
+
+
+async def test_a_store_that_does_not_answer_in_time_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "STORE_SECONDS", 0)
+    app, table = unserved(settings_in(tmp_path))
+    table.current.set()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bikewire") as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "The store did not answer within 0 s.\n")
 
 
 def test_a_server_whose_log_can_not_be_opened_lives_but_is_not_ready_and_says_why(tmp_path: Path) -> None:
