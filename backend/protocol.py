@@ -31,6 +31,7 @@ MAX_SUBSCRIPTIONS = 10
 MAX_MESSAGES = 60
 """Messages that one socket may send within `MESSAGES_SECONDS`."""
 MESSAGES_SECONDS = 10.0
+MAX_ID_LENGTH = 256
 MAX_REASON_BYTES = 123
 """What a WebSocket close frame has room for."""
 
@@ -174,9 +175,14 @@ def _fault(message: object) -> str | None:
         return "A message must have a type"
     if payload is not None and not isinstance(payload, dict):
         return f"The payload of {kind[:20]} must be an object"
-    if kind in ("subscribe", "complete") and not (isinstance(message.get("id"), str) and message["id"]):
-        return f"{kind} must have an id: text that is not empty"
+    if kind in ("subscribe", "complete") and not _is_id(message.get("id")):
+        return f"{kind} must have an id: text of 1 to {MAX_ID_LENGTH} characters"
     return _operation_fault(payload) if kind == "subscribe" else None
+
+
+def _is_id(value: object) -> bool:
+    # Every message to the client repeats it.
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH
 
 
 def _operation_fault(payload: dict[str, Any] | None) -> str | None:
