@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.days import LocalDay, LocalHour
 from pipeline.aggregates import (
     Figures,
     network_day_row,
@@ -18,6 +17,7 @@ from pipeline.aggregates import (
     station_figures,
     station_hour_rows,
 )
+from pipeline.days import LocalDay, LocalHour
 from pipeline.model import Topic
 from pipeline.past import Past
 from pipeline.pieces import (
