@@ -69,7 +69,7 @@ async def _run(settings: Settings, available_now: bool) -> None:
     async with open_log(settings.log) as log, open_store(settings.store) as store, BlockingPortal() as portal:
         await log.create(list(Topic))
         await store.create(TABLES)
-        async with _session(settings) as spark:
+        async with _session(settings, available_now) as spark:
             stream = Stream(spark, settings, log, store, portal)
             if available_now:
                 await catch_up(stream, spark, settings, log, store)
@@ -79,21 +79,21 @@ async def _run(settings: Settings, available_now: bool) -> None:
 
 
 @asynccontextmanager
-async def _session(settings: Settings) -> AsyncIterator[SparkSession]:
-    spark = await _in_daemon(settings)
+async def _session(settings: Settings, is_long: bool) -> AsyncIterator[SparkSession]:
+    spark = await _in_daemon(settings, is_long)
     try:
         yield spark
     finally:
         end(spark)
 
 
-async def _in_daemon(settings: Settings) -> SparkSession:
+async def _in_daemon(settings: Settings, is_long: bool) -> SparkSession:
     """Start Spark in a thread that an interrupted start does not wait for; the JVM then ends with this process."""
     started: Future[SparkSession] = Future()
 
     def start() -> None:
         try:
-            started.set_result(session(settings, "bikewire-stream"))
+            started.set_result(session(settings, "bikewire-stream", is_long=is_long))
         except BaseException as error:  # to be raised where the session was asked for
             started.set_exception(error)
 
@@ -123,6 +123,7 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
 
 async def _reside(stream: Stream, tending: Tending) -> None:
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(asyncio.to_thread(stream.warm_up))
         tasks.create_task(_keep_running(stream))
         tasks.create_task(_tend(stream, tending))
 

@@ -34,6 +34,15 @@ SLOW_SECONDS = 5.0
 """A micro-batch that takes longer is worth a line in the log."""
 
 
+_EMPTY_LOG = (
+    "CAST(NULL AS binary) AS value",
+    "'none' AS topic",
+    "0 AS partition",
+    "id AS offset",
+    "now() AS timestamp",
+)
+
+
 class Stream:
     """Reads the log from where the store says that it was left, and writes every result with the new place.
 
@@ -43,7 +52,8 @@ class Stream:
     """
 
     def __init__(self, spark: SparkSession, settings: Settings, log: Log, store: Store, portal: BlockingPortal) -> None:
-        self._spark = spark
+        # Its settings are not those of the work in the background.
+        self._spark = spark.newSession()
         self._settings = settings
         self._log = log
         self._store = store
@@ -68,12 +78,24 @@ class Stream:
         shutil.rmtree(checkpoint, ignore_errors=True)
         offsets = self._portal.call(self._store.offsets, JOB)
         self.failure = None
+        self._compile(available_now)
         frames = self._log.stream(self._spark, TOPICS, offsets)
         writer = frames.writeStream.queryName(JOB).option("checkpointLocation", str(checkpoint))
         if available_now:
             writer = writer.trigger(availableNow=True)
         self._query = writer.foreachBatch(self._take).start()
         return self._query
+
+    def _compile(self, is_worth_it: bool) -> None:
+        """Generated code is for backlogs: of a poll, Spark would compile more than it computes."""
+        self._spark.conf.set("spark.sql.codegen.wholeStage", is_worth_it)
+        self._spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if is_worth_it else "NO_CODEGEN")
+
+    def warm_up(self) -> None:
+        """Compute the results of nothing, so that the classes they need are loaded while the query starts."""
+        nothing = decoded(self._spark.range(1).selectExpr(*_EMPTY_LOG).coalesce(1), TOPICS).persist()
+        results_of(nothing, self._settings.thresholds).toArrow()
+        nothing.unpersist()
 
     def is_idle(self) -> bool:
         """Whether the query waits for new records."""
