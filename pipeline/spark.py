@@ -32,6 +32,8 @@ _SQL = {
     # The call site of each expression is looked up for error messages, at a cost on every micro-batch's plan.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Spark still writes times as INT96, which says neither that they are UTC nor has statistics to skip by.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A day of the lake is some dozens of files: listed here at once, not by a job with a task for each.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
