@@ -81,7 +81,7 @@ class Results(NamedTuple):
 def results_of(batch: DataFrame, thresholds: Thresholds) -> DataFrame:
     """All results of a micro-batch of `pipeline.decode.decoded` rows, one kind of result under the other.
 
-    The batch is read three times, so persist it first.
+    The batch is read three times, so it should be kept somewhere.
     """
     totals = totals_sql(f"(SELECT * FROM {_BATCH} WHERE problem IS NULL)", thresholds)
     # The cast makes the counts nullable: Arrow refuses the null rows above a struct of counts that are never null.

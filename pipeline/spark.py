@@ -62,6 +62,8 @@ _PROCESS = {
     "spark.ui.retainedStages": "10",
     "spark.ui.retainedTasks": "100",
     "spark.sql.ui.retainedExecutions": "5",
+    # Spark drops kept micro-batches when Java's collector finds them unused; by default it looks every 30 minutes.
+    "spark.cleaner.periodicGC.interval": "10min",
     # The figures of the day run beside the stream in a pool of their own (see fairscheduler.xml).
     "spark.scheduler.mode": "FAIR",
     "spark.scheduler.allocation.file": (_PACKAGE / "fairscheduler.xml").as_uri(),
