@@ -28,7 +28,7 @@ async def measure(settings: Settings) -> list[Figure]:
     async with open_log(settings.log) as log, open_store(settings.store) as store, BlockingPortal() as portal:
         await log.create(list(Topic))
         await store.create(TABLES)
-        spark = await asyncio.to_thread(session, settings, "throughput")
+        spark = await asyncio.to_thread(lambda: session(settings, "throughput", is_long=True))
         try:
             stream = Stream(spark, settings, log, store, portal)
             await fill(log, STATIONS, WARM_RECORDS)
