@@ -33,8 +33,8 @@ from pipeline.wiring import open_log, open_store
 STATIONS = 41
 WARM_POLLS = 40
 POLLS = 120
-OTHER_WARM_POLLS = 2
-OTHER_POLLS = 8
+OTHER_WARM_POLLS = 1
+OTHER_POLLS = 5
 LONGEST_SECONDS = 120.0
 
 

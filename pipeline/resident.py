@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from anyio.from_thread import BlockingPortal
-from py4j.protocol import Py4JNetworkError  # type: ignore[import-untyped]
+from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
 
 from pipeline import lake
 from pipeline.class_archive import make_archive
@@ -58,7 +58,11 @@ def run(settings: Settings, *, available_now: bool) -> None:
     try:
         anyio.run(_run, settings, available_now)
     except BaseExceptionGroup as group:
-        raise _first(group) from group
+        error = _first(group)
+        if isinstance(error, (Py4JError, ConnectionError)):
+            msg = f"Spark has ended: {sentence(error)}"
+            raise StreamFailed(msg) from group
+        raise error from group
 
 
 def _first(error: BaseException) -> BaseException:
@@ -124,7 +128,7 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
 async def _reside(stream: Stream, tending: Tending) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(asyncio.to_thread(stream.warm_up))
-        tasks.create_task(_keep_running(stream))
+        tasks.create_task(keep_running(stream))
         tasks.create_task(_tend(stream, tending))
 
 
@@ -136,7 +140,8 @@ async def _tend(stream: Stream, tending: Tending) -> None:
     await tending.run()
 
 
-async def _keep_running(stream: Stream) -> None:
+async def keep_running(stream: Stream) -> None:
+    """Run the query, and start it again whenever it ends; raises Py4JError when Spark itself has gone."""
     wait = 1.0
     while True:
         started = time.monotonic()
@@ -148,14 +153,13 @@ async def _keep_running(stream: Stream) -> None:
 
 
 async def _run_once(stream: Stream) -> str:
-    """Run the query until it ends; why it did. Raises StreamFailed when Spark itself has gone."""
+    """Run the query until it ends; why it did."""
     try:
         query = await asyncio.to_thread(stream.start)
         await _ended(query, stream)
         return await _failure(query, stream) or "it was stopped"
-    except (Py4JNetworkError, OSError) as error:
-        msg = f"Spark has ended: {sentence(error)}"
-        raise StreamFailed(msg) from error
+    except Py4JJavaError as error:
+        return sentence(error)
 
 
 async def _ended(query: StreamingQuery, stream: Stream) -> None:

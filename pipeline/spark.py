@@ -22,7 +22,7 @@ BACKGROUND_POOL = "background"
 
 _PACKAGE = Path(__file__).resolve().parent
 
-_SQL = {
+SQL = {
     # UTC inside, local at the edges; else Spark reads and shows times in the machine's zone.
     "spark.sql.session.timeZone": "UTC",
     # A micro-batch is a poll: the default 200 partitions make a stateful trigger take 4 s instead of 0.2 s.
@@ -38,7 +38,7 @@ _SQL = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
 
-_STREAMING = {
+STREAMING = {
     # The default manager forks a `readlink` and a `chmod` for every file, 90 ms a micro-batch; this one renames.
     # Safe with one writer on a local disk, and the checkpoint is thrown away at every start anyhow.
     "spark.sql.streaming.checkpointFileManagerClass": (
@@ -110,7 +110,7 @@ def session(settings: Settings, app_name: str, *, is_long: bool = False) -> Spar
     compiler = [] if is_long else ["-XX:TieredStopAtLevel=1"]
     jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *compiler, *archive_jvm])}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
-    for name, value in {**_SQL, **_STREAMING, **_PROCESS, **_LOCAL, **jvm, **archive_settings}.items():
+    for name, value in {**SQL, **STREAMING, **_PROCESS, **_LOCAL, **jvm, **archive_settings}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 

@@ -98,6 +98,11 @@ class Stream:
         nothing = decoded(self._spark.range(1).selectExpr(*_EMPTY_LOG), TOPICS).coalesce(1)
         results_of(nothing.localCheckpoint(eager=False), self._settings.thresholds).toArrow()
 
+    def stop(self) -> None:
+        """Stop the query; the micro-batch at work is left undone."""
+        if self._query is not None:
+            self._query.stop()
+
     def is_idle(self) -> bool:
         """Whether the query waits for new records."""
         return self._query is not None and self._query.status["message"] == "Waiting for data to arrive"

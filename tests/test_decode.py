@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ EXAMPLES: list[Record] = [
 ]
 
 
-def frame(spark: SparkSession, values: list[tuple[str, bytes | None]]) -> DataFrame:
+def frame(spark: SparkSession, values: Sequence[tuple[str, bytes | None]]) -> DataFrame:
     rows = [
         (b"key", None if value is None else bytearray(value), topic, 0, offset, START, 1)
         for offset, (topic, value) in enumerate(values)

@@ -142,7 +142,7 @@ def _kept(batches: Sequence[Results]) -> dict[Table, dict[tuple[Any, ...], Row]]
             for row in rows:
                 held: Mapping[str, Any] = kept.setdefault(table, {}).get(tuple(row[name] for name in table.key), {})
                 newest_by = table.newest_by
-                if not newest_by or not held or row[newest_by] >= held[newest_by]:  # type: ignore[operator]
+                if not newest_by or not held or row[newest_by] >= held[newest_by]:
                     kept[table][tuple(row[name] for name in table.key)] = row
     return kept
 

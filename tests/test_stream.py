@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,7 +69,7 @@ async def published(log: Log, topic: Topic) -> list[Any]:
         found += [decode(topic, record.value) for record in batch.records]
         if all(batch.offsets[place] >= offset for place, offset in end.items()):
             break
-    await batches.aclose()  # type: ignore[attr-defined]
+    await batches.aclose()
     return found
 
 
@@ -125,7 +126,7 @@ async def _network(store: Store) -> list[dict[str, Any]]:
 
 def _lake_offsets(folder: str) -> list[int]:
     files = sorted((Path(folder) / "station_status").rglob("*.parquet"))
-    return sorted(offset for file in files for offset in pq.ParquetFile(file).read(["offset"])["offset"].to_pylist())
+    return sorted(row["offset"] for file in files for row in pq.ParquetFile(file).read(["offset"]).to_pylist())
 
 
 def _forget_progress(folder: Path) -> None:
@@ -181,7 +182,7 @@ async def test_a_poll_in_the_log_is_soon_in_the_store(spark: SparkSession, tmp_p
                 vehicles = [feed("vehicle_status", time), vehicle("v", None if number else "a", time)]
                 made = [*poll(time, {"a": (number, 9), "b": (5, 5)}), *vehicles]
                 await place.log.publish(BREST, log_records(made))
-                await until(lambda time=time: place.store.read(NETWORK_HISTORY, (BREST, time.date()), lower=time))
+                await until(partial(place.store.read, NETWORK_HISTORY, (BREST, time.date()), lower=time))
             totals = await rows(place.store, NETWORK_HISTORY, BREST, START.date())
             (newest,) = await rows(place.store, VEHICLE_LATEST, BREST)
         finally:
