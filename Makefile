@@ -21,7 +21,7 @@ test: .venv/.development frontend/node_modules/.installed ## all tests: the fast
 	$(BIN)/python -m pytest -q -m "browser"
 	$(BIN)/python -m tests.javascript
 
-check: .venv/.development frontend/node_modules/.installed ## format, lint, types, imports, spelling
+check: .venv/.development frontend/node_modules/.installed ## format, lint, types, imports, spelling (make test holds the docs to the code)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
