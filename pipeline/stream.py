@@ -165,10 +165,3 @@ def _by_system(networks: Sequence[NetworkStatus]) -> dict[str, list[LogRecord]]:
 
 def _counts(rows: Mapping[Table, Sequence[object]]) -> str:
     return ", ".join(f"{len(given)} {table.name}" for table, given in rows.items()) or "no rows"
-
-
-def run(settings: Settings, *, available_now: bool) -> None:
-    """Run the stream's process; `pipeline.resident.run` says what that is."""
-    from pipeline import resident
-
-    resident.run(settings, available_now=available_now)
