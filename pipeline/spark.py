@@ -64,6 +64,9 @@ _PROCESS = {
     "spark.sql.ui.retainedExecutions": "5",
     # Spark drops kept micro-batches when Java's collector finds them unused; by default it looks every 30 minutes.
     "spark.cleaner.periodicGC.interval": "10min",
+    # What one micro-batch keeps and shuffles is gone in a second: compressing it costs a tenth of a backlog's time.
+    "spark.shuffle.compress": "false",
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # The figures of the day run beside the stream in a pool of their own (see fairscheduler.xml).
     "spark.scheduler.mode": "FAIR",
     "spark.scheduler.allocation.file": (_PACKAGE / "fairscheduler.xml").as_uri(),
