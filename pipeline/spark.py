@@ -53,6 +53,8 @@ STREAMING = {
 }
 
 _PROCESS = {
+    # Spark's own prints a trace for every idle worker that Spark ends.
+    "spark.python.daemon.module": "pipeline.worker_daemon",
     # Over TCP a Python worker's first answer waits for a delayed ACK: 40-50 ms of every micro-batch.
     "spark.python.unix.domain.socket.enabled": "true",
     "spark.ui.enabled": "false",
