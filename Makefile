@@ -25,7 +25,7 @@ test: .venv/.development frontend/node_modules/.installed ## all tests: the fast
 compose-test: .venv/.development ## bring up each compose file, kill its containers in turn, take it down (needs Docker; FILE=one of them)
 	$(BIN)/python -m tests.compose $(FILE)
 
-check: .venv/.development frontend/node_modules/.installed ## format, lint, types, imports, spelling
+check: .venv/.development frontend/node_modules/.installed ## format, lint, types, imports, spelling (make test holds the docs to the code)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -49,7 +49,7 @@ def bikewire(
 def up(
     feeds: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FEED]...", help="Discovery URLs (gbfs.json); default: Vélozef. [BIKEWIRE_FEEDS]"),
+        typer.Argument(metavar="FEED", help="Discovery URLs (gbfs.json); default: Vélozef. [BIKEWIRE_FEEDS]"),
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Show a simulated Brest, in a data folder of its own.")] = False,
     data: Data = None,
@@ -74,10 +74,12 @@ def serve(data: Data = None, host: Host = None, port: Port = None, listener: Lis
 
     Example: [bold]bikewire serve --port 8080[/]
     """
-    from pipeline.listener import adopt, listen
+    from pipeline.listener import address, adopt, listen
 
     settings = configure(data=data, host=host, port=port)
     with adopt(listener) if listener is not None else listen(settings.host, settings.port) as bound:
+        if listener is None:
+            screen.print(address(bound))
         from backend.server import serve as run_server
 
         with stoppable("Stopped serving."):

@@ -22,16 +22,16 @@ class Caps(NamedTuple):
 
 
 class Connections:
-    """Passes WebSockets on to an application, and refuses those over the caps with 503 or 429 and one sentence."""
+    """Passes WebSockets (it is given nothing else) on to an application.
+
+    Those over the caps are refused with 503 or 429 and one sentence.
+    """
 
     def __init__(self, app: ASGIApp, caps: Caps, telemetry: Telemetry) -> None:
         self._app, self._caps, self._telemetry = app, caps, telemetry
         self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "websocket":
-            await self._app(scope, receive, send)
-            return
         address = (scope.get("client") or ("unknown", 0))[0]
         if refusal := self._refusal(address):
             await WebSocket(scope, receive, send).send_denial_response(refusal)

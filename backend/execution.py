@@ -30,9 +30,10 @@ from graphql import ExecutionResult as CoreResult
 from graphql.execution import Executor, create_source_event_stream, execute_subscription_event
 from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.utils.await_maybe import await_maybe
 
 from backend.limits import errors_of, parse_document
 from backend.scalars import BadInput
@@ -45,14 +46,14 @@ class Limits(SchemaExtension):
     """Parses and validates within the limits; both are done once per document and kept."""
 
     def on_parse(self) -> Iterator[None]:
-        if self.execution_context.query is not None:
-            self.execution_context.graphql_document = parse_document(self.execution_context.query)
+        # Strawberry refuses a request without a query before it gets here.
+        self.execution_context.graphql_document = parse_document(self.execution_context.query or "")
         yield
 
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
-        if context.graphql_document is not None:
-            context.pre_execution_errors = errors_of(context.schema._schema, context.graphql_document)  # noqa: SLF001  # as Strawberry's own extensions do
+        document = cast("DocumentNode", context.graphql_document)
+        context.pre_execution_errors = errors_of(context.schema._schema, document)  # noqa: SLF001  # as Strawberry's own extensions do
         yield
 
 
@@ -112,13 +113,9 @@ class SharingSchema(strawberry.Schema):
             yield PreExecutionError(data=None, errors=[GraphQLError("No GraphQL query found in the request.")])
         except CannotGetOperationTypeError as error:
             yield PreExecutionError(data=None, errors=[GraphQLError(error.as_http_error_reason())])
-        except InvalidOperationTypeError as error:
-            yield PreExecutionError(data=None, errors=[GraphQLError(error.as_http_error_reason("GET"))])
 
     async def _shared(self, shared: Shared) -> AsyncGenerator[ExecutionResult, None]:
-        events = create_source_event_stream(shared.executor)
-        if isinstance(events, Awaitable):
-            events = await events
+        events = await await_maybe(create_source_event_stream(shared.executor))
         if isinstance(events, CoreResult):
             yield PreExecutionError(data=None, errors=self._told(events.errors))
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 from graphql import (
     DocumentNode,
@@ -136,9 +137,8 @@ class Measure:
                 condition = node.type_condition
                 inner = self.schema.get_type(condition.name.value) if condition else parent
                 return self._selections(node.selection_set, inner, level)
-            case FragmentSpreadNode():
-                return self._fragment(node.name.value)
-        return Size()
+            case _:
+                return self._fragment(cast("FragmentSpreadNode", node).name.value)
 
     def _fragment(self, name: str) -> Size:
         if name not in self._measured and name in self._fragments:
@@ -185,9 +185,14 @@ def _first(node: FieldNode, definition: GraphQLField) -> int:
     for argument in node.arguments or ():
         if argument.name.value == "first":
             # A variable's value is not known here: the answer is cached for all of them.
-            return int(argument.value.value) if isinstance(argument.value, IntValueNode) else MAX_FIRST
+            return _page(argument.value.value) if isinstance(argument.value, IntValueNode) else MAX_FIRST
     default = definition.args["first"].default_value
     return default if isinstance(default, int) else MAX_FIRST
+
+
+def _page(digits: str) -> int:
+    """What the literal stands for, within what a page may hold; the field itself refuses what is outside."""
+    return min(max(int(digits), 0), MAX_FIRST) if len(digits) < 10 else MAX_FIRST
 
 
 def _is_lookup(definition: GraphQLField) -> bool:

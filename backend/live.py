@@ -140,11 +140,6 @@ class LiveSystem:
         }
         return changed | {station_id for station_id, expired_at in self.expired.items() if expired_at > as_of}
 
-    @property
-    def partitions(self) -> Iterable[TopicPartition]:
-        """The partitions in which the log told of this system's stations."""
-        return self._marks.keys()
-
     def _apply_status(self, record: StationStatus, partition: TopicPartition, offset: int) -> list[str]:
         if not self._is_first(record, record.station_id):
             return []
@@ -157,8 +152,8 @@ class LiveSystem:
             return []
         self.statuses[record.station_id] = record
         self.polled_at = max(self.polled_at or NEVER, record.polled_at)
-        is_changed = known is None or _differs(known, record)
-        return [record.station_id] if is_changed or self._recovers(record) else []
+        is_known_again = self._recovers(record)
+        return [record.station_id] if is_known_again or known is None or _differs(known, record) else []
 
     def _recovers(self, record: StationStatus) -> bool:
         is_fresh = record.polled_at == self.polled_at and _expiry(record) > self.as_of

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 import orjson
-from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -32,6 +31,7 @@ MAX_SUBSCRIPTIONS = 10
 MAX_MESSAGES = 60
 """Messages that one socket may send within `MESSAGES_SECONDS`."""
 MESSAGES_SECONDS = 10.0
+MAX_ID_LENGTH = 256
 MAX_REASON_BYTES = 123
 """What a WebSocket close frame has room for."""
 
@@ -75,11 +75,6 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         payload = {"payload": message["payload"]} if "payload" in message else {}
         await self.websocket.send_json({"type": "pong", **payload})
 
-    @staticmethod
-    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
-        """None: what is wrong with one operation ends that operation, not the socket."""
-        return None
-
     async def _send_result_stream(
         self,
         operation: Operation[Context, None],
@@ -94,6 +89,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
                     await self.websocket.send_text(f"{start}{result.text}}}")
                     messages.inc()
                 elif isinstance(result, PreExecutionError):
+                    # It ends this operation, not the socket.
                     await operation.send_initial_errors(result.errors or [])
                 else:
                     await operation.send_next(result)
@@ -179,9 +175,14 @@ def _fault(message: object) -> str | None:
         return "A message must have a type"
     if payload is not None and not isinstance(payload, dict):
         return f"The payload of {kind[:20]} must be an object"
-    if kind in ("subscribe", "complete") and not (isinstance(message.get("id"), str) and message["id"]):
-        return f"{kind} must have an id: text that is not empty"
+    if kind in ("subscribe", "complete") and not _is_id(message.get("id")):
+        return f"{kind} must have an id: text of 1 to {MAX_ID_LENGTH} characters"
     return _operation_fault(payload) if kind == "subscribe" else None
+
+
+def _is_id(value: object) -> bool:
+    # Every message to the client repeats it.
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH
 
 
 def _operation_fault(payload: dict[str, Any] | None) -> str | None:

@@ -106,7 +106,7 @@ class Relay:
     def _note_progress(self, target: Offsets) -> None:
         if not self.table.current.is_set() and not self._lag(target):
             self.table.current.set()
-            logger.info("relay: caught up with the log, %d systems", len(self.table.systems))
+            logger.info("relay: caught up with the log; systems: %s", ", ".join(self.table.systems) or "none yet")
 
     def _lag(self, end: Offsets) -> int:
         return sum(max(0, offset - self.table.positions.get(partition, 0)) for partition, offset in end.items())

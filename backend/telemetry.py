@@ -25,11 +25,12 @@ class Telemetry:
             ["rule"],
             registry=self.registry,
         )
-        self.subscribers = Gauge("bikewire_subscribers", "Running subscriptions.", registry=self.registry)
-        self.messages = Counter("bikewire_messages", "Messages delivered to subscribers.", registry=self.registry)
-        self.executions = Counter(
-            "bikewire_executions", "Executions made for subscribers; each is shared.", registry=self.registry
+        self.subscribers = Gauge(
+            "bikewire_subscribers",
+            "Running operations of WebSockets, of which most are subscriptions.",
+            registry=self.registry,
         )
+        self.messages = Counter("bikewire_messages", "Messages delivered to subscribers.", registry=self.registry)
         self.query_seconds = Histogram("bikewire_query_seconds", "How long queries took.", registry=self.registry)
         self.relay_lag = Gauge(
             "bikewire_relay_lag", "Log offsets not applied yet, when last looked.", registry=self.registry

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,13 +49,14 @@ def up(settings: Settings, *, demo: bool) -> None:
     is started, PartRefused when a part can't run here.
     """
     find_java()
-    with listen(settings.host, settings.port) as listener:
-        with _demo(settings) if demo else _real(settings) as scene:
+    with ExitStack() as stage:
+        scene = stage.enter_context(_demo(settings) if demo else _real(settings))
+        with listen(settings.host, settings.port) as listener:
             _screen.print(address(listener), style="bold")
             default = not demo and "feeds" not in settings.model_fields_set
-            is_lost = asyncio.run(_play(scene, listener, settings.feeds[0] if default else None))
-        if is_lost:
-            with _demo(settings) as scene:
+            if asyncio.run(_play(scene, listener, settings.feeds[0] if default else None)):
+                stage.close()
+                scene = stage.enter_context(_demo(settings))
                 _tell_of_demo(settings, scene)
                 asyncio.run(_play(scene, listener, None))
     _say("up", "stopped: all parts have ended.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import time
 from pathlib import Path
 
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
@@ -45,12 +45,11 @@ def _run(chrome: Chrome, feed: str, data: Path, log: Path) -> tuple[float, float
 
 
 def _shows_marker(chrome: Chrome, port: int) -> bool | None:
-    try:
-        if not chrome.current_url.startswith(f"http://127.0.0.1:{port}/"):
-            chrome.get(f"http://127.0.0.1:{port}/")
-        return True if chrome.find_elements(By.CSS_SELECTOR, MARKERS) else None
-    except WebDriverException:
-        return None
+    if not chrome.current_url.startswith(f"http://127.0.0.1:{port}/"):
+        # Chromium does not try a refused page again by itself; a connection that is taken is answered.
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        chrome.get(f"http://127.0.0.1:{port}/")
+    return True if chrome.find_elements(By.CSS_SELECTOR, MARKERS) else None
 
 
 def _has_network(port: int) -> bool | None:

@@ -19,7 +19,7 @@ from pipeline.model import Topic
 from pipeline.past import Past, open_past
 from pipeline.ports import BikewireError, Log, Row, Store
 from pipeline.settings import Settings
-from pipeline.spark import in_background, session
+from pipeline.spark import end, in_background, session
 from pipeline.tables import BATCH_DAY, SYSTEM, TABLES
 from pipeline.wiring import open_log, open_store
 
@@ -122,7 +122,7 @@ async def _run_days(
                 for report in await _run_system(batch, system_id, zone, days, progress)
             ]
         finally:
-            batch.spark.stop()
+            end(batch.spark)
 
 
 async def _run_system(

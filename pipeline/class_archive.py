@@ -100,6 +100,13 @@ def _dump(spark: SparkSession, file: Path) -> None:
     invoke = next(method for method in methods if method.getName() == "invoke")
     parameters = array(jvm.java.lang.Object, array(jvm.java.lang.String, "dynamic_dump", str(file)))
     signature = array(jvm.java.lang.String, "[Ljava.lang.String;")
-    answer = invoke.invoke(beans, array(jvm.java.lang.Object, commands, "vmCds", parameters, signature))
+    system = jvm.java.lang.System
+    screen = system.out
+    # The JVM says where it dumped to; we say it ourselves, once the file is whole.
+    system.setOut(jvm.java.io.PrintStream(jvm.java.io.OutputStream.nullOutputStream()))
+    try:
+        answer = invoke.invoke(beans, array(jvm.java.lang.Object, commands, "vmCds", parameters, signature))
+    finally:
+        system.setOut(screen)
     if not file.exists():
         raise OSError(str(answer).strip())

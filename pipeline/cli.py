@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -75,7 +75,7 @@ def _hush() -> None:
 
 @app.command()
 def poll(
-    feeds: Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Discovery URLs (gbfs.json).")] = None,
+    feeds: Annotated[list[str] | None, typer.Argument(metavar="FEED", help="Discovery URLs (gbfs.json).")] = None,
     data: Data = None,
     metrics_port: MetricsPort = None,
 ) -> None:
@@ -114,7 +114,7 @@ def stream(
     """
     settings = configure(data=data, metrics_port=metrics_port)
     with stoppable("Stopped streaming; it goes on from here next time.", with_spark=True):
-        from pipeline.stream import run
+        from pipeline.resident import run
 
         run(settings, available_now=available_now)
         screen.print("Everything in the log is computed.")
@@ -159,7 +159,9 @@ def _days(only: datetime | None, first: datetime | None, last: datetime | None) 
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="Recorded polls: NDJSON, plain or gzip.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Recorded polls: NDJSON, plain or gzip.", exists=True, dir_okay=False)
+    ],
     speed: Annotated[str, typer.Option(metavar="N|max", help="Seconds of the recording per second.")] = "1",
     system: Annotated[str | None, typer.Option(metavar="ID", help="Publish the recording as this system.")] = None,
     now: Annotated[bool, typer.Option("--now", help="Move the recording to the present.")] = False,
@@ -206,9 +208,16 @@ async def _replay(settings: Settings, file: Path, speed: float | None, system_id
                 to_now=to_now,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
-    screen.print(f"{report.polls:,} polls with {report.records:,} records, {report.start} to {report.end}.")
+    told = f"{report.polls:,} polls with {report.records:,} records"
+    if report.start is not None and report.end is not None:
+        told += f", {_in_utc(report.start)} to {_in_utc(report.end)} UTC"
+    screen.print(f"{told}.")
     if report.refused:
         screen.print(f"{report.refused:,} lines were refused, e.g.: {report.refusals[0]}")
+
+
+def _in_utc(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 @app.command()
@@ -232,16 +241,21 @@ def status(
 
 @app.command()
 def simulate(
-    systems: Annotated[int, typer.Option(min=1, help="How many systems; the first is brest-demo.")] = 1,
+    systems: Annotated[int, typer.Option(metavar="N", min=1, help="How many systems; the first is brest-demo.")] = 1,
     stations: Annotated[
-        int | None, typer.Option(min=1, help="Stations of each system; all systems are then generated ones.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Stations of each system; all systems are then generated ones."),
     ] = None,
-    vehicles: Annotated[int | None, typer.Option(min=0, help="Vehicles of each system.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8001,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same rides.")] = 1,
-    tick: Annotated[float, typer.Option(min=0.05, help="Seconds between changes of the counts; also the ttl.")] = 60,
-    speed: Annotated[float, typer.Option(min=0.01, help="How much faster simulated time runs.")] = 1,
+    vehicles: Annotated[int | None, typer.Option(metavar="N", min=0, help="Vehicles of each system.")] = None,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8001,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same rides.")] = 1,
+    tick: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.05, help="Seconds between changes of the counts; also the ttl.")
+    ] = 60,
+    speed: Annotated[float, typer.Option(metavar="N", min=0.01, help="How much faster simulated time runs.")] = 1,
     listener: Listener = None,
 ) -> None:
     """Serve simulated systems as GBFS 2.3 and 3.0 over HTTP until Ctrl-C.

@@ -92,21 +92,19 @@ def decoded(frame: DataFrame, topics: tuple[Topic, ...]) -> DataFrame:
     timestamp, problem string (null: the value is good; else only it, topic, partition, offset and appended_at are to be
     used), record struct of all fields of the topics, null where the topic has no such field.
     """
-    names = all_fields(topics)
-    members = ", ".join(f"'{name}', parsed.{name}" for name in names)
     return (
         frame.selectExpr("topic", "partition", "offset", "timestamp AS appended_at", "CAST(value AS STRING) AS text")
-        .selectExpr("*", f"{_from_json(names)} AS parsed")
+        .selectExpr("*", f"{_from_json(all_fields(topics))} AS record")
         .selectExpr(
             "topic",
             "partition",
             "offset",
             "appended_at",
-            "parsed.system_id AS system_id",
+            "record.system_id AS system_id",
             f"{_entity(topics)} AS entity",
-            "parsed.polled_at AS polled_at",
+            "record.polled_at AS polled_at",
             f"{_problem(topics)} AS problem",
-            f"named_struct({members}) AS record",
+            "record",
         )
     )
 
@@ -114,7 +112,7 @@ def decoded(frame: DataFrame, topics: tuple[Topic, ...]) -> DataFrame:
 def records(frame: DataFrame, topic: Topic) -> DataFrame:
     """The good records of one topic: the columns of `columns`."""
     good = decoded(frame.where(f"topic = '{topic}'"), (topic,)).where("problem IS NULL")
-    return good.selectExpr("record.*", "partition", "offset")
+    return good.selectExpr(*(f"record.{field.name}" for field in FIELDS[topic]), "partition", "offset")
 
 
 def _from_json(names: dict[str, str]) -> str:
@@ -126,13 +124,13 @@ def _from_json(names: dict[str, str]) -> str:
 
 
 def _entity(topics: tuple[Topic, ...]) -> str:
-    whens = " ".join(f"WHEN '{topic}' THEN parsed.{ENTITY[topic]}" for topic in topics)
+    whens = " ".join(f"WHEN '{topic}' THEN record.{ENTITY[topic]}" for topic in topics)
     return f"CASE topic {whens} END"
 
 
 def _problem(topics: tuple[Topic, ...]) -> str:
     faults = " ".join(when for topic in topics for when in _faults(topic))
-    fault = f"CASE WHEN parsed.{_MALFORMED} IS NOT NULL OR parsed IS NULL THEN 'is not such a record' {faults} END"
+    fault = f"CASE WHEN record.{_MALFORMED} IS NOT NULL OR record IS NULL THEN 'is not such a record' {faults} END"
     # NULL when there is no fault, since a concat with NULL is NULL.
     return (
         "concat(topic, ' ', partition, ':', offset, ' ',"
@@ -141,9 +139,11 @@ def _problem(topics: tuple[Topic, ...]) -> str:
 
 
 def _faults(topic: Topic) -> Iterator[str]:
+    # Few and simple conditions: a generated method of more than 8,000 bytes is never compiled by the JVM.
+    required = [field.name for field in FIELDS[topic] if not field.is_nullable]
+    is_missing = " OR ".join(f"record.{name} IS NULL" for name in required)
+    yield f"WHEN topic = '{topic}' AND ({is_missing}) THEN 'lacks one of {', '.join(required)}'"
     for field in FIELDS[topic]:
-        if not field.is_nullable:
-            yield f"WHEN topic = '{topic}' AND parsed.{field.name} IS NULL THEN 'lacks {field.name}'"
         if field.values:
             known = ", ".join(f"'{value}'" for value in field.values)
-            yield f"WHEN topic = '{topic}' AND parsed.{field.name} NOT IN ({known}) THEN 'has an unknown {field.name}'"
+            yield f"WHEN topic = '{topic}' AND record.{field.name} NOT IN ({known}) THEN 'has an unknown {field.name}'"

@@ -73,7 +73,7 @@ def _entities(source: str, thresholds: Thresholds) -> str:
     """One row per station, vehicle and feed of each poll."""
     return f"""
     SELECT *, CASE WHEN topic = '{Topic.STATION_STATUS}' THEN {state_sql(thresholds)} END AS state
-    FROM (SELECT system_id, polled_at, topic, entity, max_by(record, offset) AS status FROM {source}
+    FROM (SELECT system_id, polled_at, topic, entity, max_by(struct({_COUNTED}), offset) AS status FROM {source}
         WHERE topic IN ('{Topic.STATION_STATUS}', '{Topic.VEHICLE_STATUS}', '{Topic.FEED_STATUS}')
         GROUP BY system_id, polled_at, topic, entity)"""
 
@@ -85,6 +85,27 @@ def _count(condition: str) -> str:
 def _sum_of_stations(field: str) -> str:
     return f"coalesce(sum(IF({_STATION}, status.{field}, NULL)), 0)"
 
+
+# A third of all fields, and all that is sorted and copied for the sake of the totals.
+_COUNTED = ", ".join(
+    f"record.{name}"
+    for name in (
+        "polled_at",
+        "station_id",
+        "is_installed",
+        "is_renting",
+        "is_returning",
+        "bikes",
+        "docks",
+        "bikes_disabled",
+        "docks_disabled",
+        "is_reserved",
+        "is_disabled",
+        "is_observing",
+        "entities_expected",
+        "hold_seconds",
+    )
+)
 
 _STATION = f"topic = '{Topic.STATION_STATUS}'"
 _VEHICLE = f"topic = '{Topic.VEHICLE_STATUS}'"

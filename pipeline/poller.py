@@ -16,7 +16,7 @@ from pipeline.instruments import PollInstruments, served
 from pipeline.last_polls import LastPolls, last_polls
 from pipeline.model import FeedState, Topic
 from pipeline.observation import Observation, Observer
-from pipeline.ports import Log, LogError, PublisherFenced
+from pipeline.ports import Log, LogError, LogRecord, PublisherFenced
 from pipeline.reading import Fetch, Reader
 from pipeline.schedule import Schedule, backoff_seconds
 from pipeline.settings import Settings
@@ -162,18 +162,23 @@ class _Polling:
         fetches = await self._fetch(tick)
         if not fetches:
             return
-        observation = await asyncio.to_thread(self._observer.observe, polled_at, fetches)
+        # Parsing and encoding thousands of vehicles would hold up the other systems' fetches.
+        observation, records = await asyncio.to_thread(self._observe, polled_at, fetches)
         self._schedule.fetched(tick, fetches, observation.feeds)
         if observation.links is not None:
             self._schedule.set_links(observation.links)
         self._forget(fetches, observation)
         publishing = monotonic()
-        if await self._publish(observation):
+        if await self._publish(observation, records):
             instruments.published(self._observer.system_id, observation, monotonic() - publishing)
             self._events.note(observation, monotonic() - started)
         else:
             instruments.lost.labels(self._observer.system_id).inc()
             self._schedule.repeat(tick, [feed for feed in fetches if feed not in REALTIME])
+
+    def _observe(self, polled_at: datetime, fetches: Mapping[Feed, Fetch]) -> tuple[Observation, list[LogRecord]]:
+        observation = self._observer.observe(polled_at, fetches)
+        return observation, observation.log_records()
 
     async def _fetch(self, tick: float) -> dict[Feed, Fetch]:
         """What is due, fetched at the same time."""
@@ -189,9 +194,9 @@ class _Polling:
             if observation.feeds[feed].state in (FeedState.REFUSED, FeedState.UNREACHABLE) and fetch.failure is None:
                 self._fetcher.forget(fetch.url)
 
-    async def _publish(self, observation: Observation) -> bool:
+    async def _publish(self, observation: Observation, records: Sequence[LogRecord]) -> bool:
         try:
-            await self._log.publish(self._observer.system_id, observation.log_records())
+            await self._log.publish(self._observer.system_id, records)
         except PublisherFenced:
             raise
         except LogError as error:

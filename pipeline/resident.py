@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from anyio.from_thread import BlockingPortal
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 
 from pipeline import lake
@@ -65,7 +65,11 @@ def run(settings: Settings, *, available_now: bool) -> None:
     try:
         anyio.run(_run, settings, available_now)
     except BaseExceptionGroup as group:
-        raise _first(group) from group
+        error = _first(group)
+        if isinstance(error, (Py4JError, ConnectionError)):
+            msg = f"Spark has ended: {sentence(error)}"
+            raise StreamFailed(msg) from group
+        raise error from group
 
 
 def _first(error: BaseException) -> BaseException:
@@ -80,7 +84,7 @@ async def _run(settings: Settings, available_now: bool) -> None:
     async with open_log(settings.log, JOB) as log, open_store(settings.store) as store, BlockingPortal() as portal:
         await log.create(list(Topic))
         await store.create(TABLES)
-        async with _session(settings) as spark:
+        async with _session(settings, available_now) as spark:
             stream = Stream(spark, settings, log, store, portal)
             with served(stream.instruments.registry, settings):
                 async with _watched(stream, Lifeline(spark), log):
@@ -92,21 +96,21 @@ async def _run(settings: Settings, available_now: bool) -> None:
 
 
 @asynccontextmanager
-async def _session(settings: Settings) -> AsyncIterator[SparkSession]:
-    spark = await _in_daemon(settings)
+async def _session(settings: Settings, is_long: bool) -> AsyncIterator[SparkSession]:
+    spark = await _in_daemon(settings, is_long)
     try:
         yield spark
     finally:
         end(spark)
 
 
-async def _in_daemon(settings: Settings) -> SparkSession:
+async def _in_daemon(settings: Settings, is_long: bool) -> SparkSession:
     """Start Spark in a thread that an interrupted start does not wait for; the JVM then ends with this process."""
     started: Future[SparkSession] = Future()
 
     def start() -> None:
         try:
-            started.set_result(session(settings, "bikewire-stream"))
+            started.set_result(session(settings, "bikewire-stream", is_long=is_long))
         except BaseException as error:  # to be raised where the session was asked for
             started.set_exception(error)
 
@@ -137,7 +141,8 @@ async def catch_up(stream: Stream, spark: SparkSession, settings: Settings, log:
 
 async def _reside(stream: Stream, tending: Tending) -> None:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_keep_running(stream))
+        tasks.create_task(asyncio.to_thread(stream.warm_up))
+        tasks.create_task(keep_running(stream))
         tasks.create_task(_tend(stream, tending))
 
 
@@ -169,7 +174,8 @@ async def _tend(stream: Stream, tending: Tending) -> None:
     await tending.run(stream.instruments)
 
 
-async def _keep_running(stream: Stream) -> None:
+async def keep_running(stream: Stream) -> None:
+    """Run the query, and start it again whenever it ends; raises Py4JError when Spark itself has gone."""
     wait = 1.0
     while True:
         started = time.monotonic()
@@ -182,18 +188,15 @@ async def _keep_running(stream: Stream) -> None:
 
 
 async def _run_once(stream: Stream) -> str:
-    """Run the query until it ends; why it did. Raises StreamFailed when Spark itself has gone."""
+    """Run the query until it ends; why it did."""
     try:
         query = await asyncio.to_thread(stream.start)
         await _ended(query, stream)
         return await _failure(query, stream) or "it was stopped"
     except PublisherFenced:
         raise
-    except (LogError, StoreError, PySparkException) as error:
+    except (LogError, StoreError, PySparkException, Py4JJavaError) as error:
         return sentence(error)
-    except (Py4JError, OSError) as error:
-        msg = f"Spark has ended: {sentence(error)}"
-        raise StreamFailed(msg) from error
 
 
 async def _ended(query: StreamingQuery, stream: Stream) -> None:

@@ -101,7 +101,7 @@ class Results(NamedTuple):
 def results_of(batch: DataFrame, thresholds: Thresholds, *, find_torn: bool = False) -> DataFrame:
     """All results of a micro-batch of `pipeline.decode.decoded` rows, one kind of result under the other.
 
-    The batch is read three times (four, to ``find_torn`` polls), so persist it first.
+    The batch is read three times (four, to ``find_torn`` polls), so it should be kept somewhere.
     """
     good = f"(SELECT * FROM {_BATCH} WHERE problem IS NULL)"
     # The cast makes the counts nullable: Arrow refuses the null rows above a struct of counts that are never null.

@@ -169,4 +169,6 @@ def _is_http(url: str) -> bool:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name = _PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
-    return f"{name}: {first['msg'].removeprefix('Value error, ')} (it is {first['input']!r})."
+    if "error" in first.get("ctx", {}):  # a rule of ours, which names the value itself
+        return f"{name}: {first['ctx']['error']}."
+    return f"{name}: {first['msg']} (it is {first['input']!r})."

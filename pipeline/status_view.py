@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.filesize import decimal
@@ -42,7 +42,7 @@ def _progress(job: JobReport) -> str:
 def _system(system: SystemReport) -> Table:
     table = Table(
         *("feed", "state", "polled", "deviations", "why"),
-        title=_safe(f"{system.system_id}: {system.name}, {system.stations} stations, {_polled(system)}"),
+        title=_safe(f"{system.system_id}: {system.name}, stations: {system.stations}, {_polled(system)}"),
         title_justify="left",
         caption=_days(system),
         caption_justify="left",
@@ -55,7 +55,14 @@ def _system(system: SystemReport) -> Table:
 def _polled(system: SystemReport) -> str:
     if system.age_seconds is None:
         return "never polled"
-    return f"newest poll {timedelta(seconds=round(system.age_seconds))} ago"
+    return f"newest poll {_age(round(system.age_seconds))} ago"
+
+
+def _age(seconds: int) -> str:
+    """In its two largest units."""
+    units = {"d": seconds // 86_400, "h": seconds // 3600 % 24, "min": seconds // 60 % 60, "s": seconds % 60}
+    told = [f"{number} {unit}" for unit, number in units.items() if number]
+    return " ".join(told[:2]) or "0 s"
 
 
 def _days(system: SystemReport) -> str:

@@ -36,6 +36,15 @@ SLOW_SECONDS = 5.0
 """A micro-batch that takes longer is worth a line in the log."""
 
 
+_EMPTY_LOG = (
+    "CAST(NULL AS binary) AS value",
+    "'none' AS topic",
+    "0 AS partition",
+    "id AS offset",
+    "now() AS timestamp",
+)
+
+
 class Stream:
     """Reads the log from where the store says that it was left, and writes every result with the new place.
 
@@ -45,7 +54,8 @@ class Stream:
     """
 
     def __init__(self, spark: SparkSession, settings: Settings, log: Log, store: Store, portal: BlockingPortal) -> None:
-        self._spark = spark
+        # Its settings are not those of the work in the background.
+        self._spark = spark.newSession()
         self._settings = settings
         self._log = log
         self._store = store
@@ -74,6 +84,9 @@ class Stream:
         self.consumed = offsets = self._portal.call(self._store.offsets, JOB)
         self.failure = None
         self._torn.clear()
+        self._compile(available_now)
+        ends = self._portal.call(self._log.end_offsets, TOPICS)
+        self._is_small = sum(end - offsets.get(place, 0) for place, end in ends.items()) < SMALL_RECORDS
         for cut in self._portal.call(self._log.steps, TOPICS, offsets):
             self._take(self._log.frame(self._spark, TOPICS, offsets, cut))
             offsets = {**offsets, **cut}
@@ -90,6 +103,21 @@ class Stream:
             batch = self._torn.first_parts(self._spark, TOPICS)
             self._keep(self._computed(batch))
             self._torn.clear()
+
+    def _compile(self, is_worth_it: bool) -> None:
+        """Generated code is for backlogs: of a poll, Spark would compile more than it computes."""
+        self._spark.conf.set("spark.sql.codegen.wholeStage", is_worth_it)
+        self._spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if is_worth_it else "NO_CODEGEN")
+
+    def warm_up(self) -> None:
+        """Compute the results of nothing, so that the classes they need are loaded while the query starts."""
+        nothing = decoded(self._spark.range(1).selectExpr(*_EMPTY_LOG), TOPICS).coalesce(1)
+        results_of(nothing.localCheckpoint(eager=False), self._settings.thresholds).toArrow()
+
+    def stop(self) -> None:
+        """Stop the query; the micro-batch at work is left undone."""
+        if self._query is not None:
+            self._query.stop()
 
     def is_idle(self) -> bool:
         """Whether the query waits for new records."""
@@ -111,20 +139,23 @@ class Stream:
             self._busy_since = None
 
     def _results(self, frame: DataFrame) -> Results:
-        batch = decoded(frame.coalesce(1) if self._is_small else frame, TOPICS)
+        batch = decoded(frame, TOPICS)
         if self._torn:
             batch = batch.unionByName(self._torn.first_parts(frame.sparkSession, TOPICS))
-        if not self._is_small:
-            # One shuffle, after which every poll is in one place, serves all that follows.
-            batch = batch.repartition(self._parts, "system_id", "polled_at")
         results = self._computed(batch)
         return results if self._log.streams_whole_publishes else self._torn.hold(results)
 
     def _computed(self, batch: DataFrame) -> Results:
-        batch.persist()
+        thresholds, find_torn = self._settings.thresholds, not self._log.streams_whole_publishes
+        if self._is_small:
+            # Kept as it is, with no plan behind it: what reads it three times is then planned in two thirds of the
+            # time. Spark drops it once nobody refers to it.
+            batch = batch.coalesce(1).localCheckpoint(eager=False)
+            return read_results(results_of(batch, thresholds, find_torn=find_torn).toArrow())
+        # One shuffle, after which every poll is in one place, serves all that follows.
+        batch = batch.repartition(self._parts, "system_id", "polled_at").persist()
         try:
-            found = results_of(batch, self._settings.thresholds, find_torn=not self._log.streams_whole_publishes)
-            return read_results(found.toArrow())
+            return read_results(results_of(batch, thresholds, find_torn=find_torn).toArrow())
         finally:
             batch.unpersist()
 
@@ -162,10 +193,3 @@ def _by_system(networks: Sequence[NetworkStatus]) -> dict[str, list[LogRecord]]:
 
 def _counts(rows: Mapping[Table, Sequence[object]]) -> str:
     return ", ".join(f"{len(given)} {table.name}" for table, given in rows.items()) or "no rows"
-
-
-def run(settings: Settings, *, available_now: bool) -> None:
-    """Run the stream's process; `pipeline.resident.run` says what that is."""
-    from pipeline import resident
-
-    resident.run(settings, available_now=available_now)

@@ -18,7 +18,6 @@ from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, Offsets, Store
 from pipeline.results import TOPICS
 from pipeline.settings import Settings
-from pipeline.spark import in_background
 from pipeline.tables import BATCH_DAY, SYSTEM
 
 if TYPE_CHECKING:
@@ -132,27 +131,9 @@ class Tending:
 
     async def _consumed(self, before: datetime) -> Offsets:
         stream, in_lake = await self._store.offsets(STREAM_JOB), await self._store.offsets(lake.JOB)
-        waiting = await asyncio.to_thread(self._waiting_topics, stream, in_lake)
-        both = {
-            place: min(stream.get(place, 0), offset) if place.topic in waiting else offset
-            for place, offset in in_lake.items()
-        }
+        both = {place: min(stream.get(place, 0), offset) for place, offset in in_lake.items()}
         # The totals that the stream publishes are in the store; nobody who starts later reads them here.
         return both | dict(await self._log.offsets_at((Topic.NETWORK_STATUS,), before))
-
-    def _waiting_topics(self, stream: Offsets, in_lake: Offsets) -> set[str]:
-        """The topics with records in the lake that the stream has not read.
-
-        The stream's offset of a topic stays behind its newest record; that alone does not mean that it waits.
-        """
-        in_background(self._spark)
-        behind = {place: offset for place, offset in in_lake.items() if stream.get(place, 0) < offset}
-        return {topic for topic in {place.topic for place in behind} if self._has_records(topic, stream, behind)}
-
-    def _has_records(self, topic: str, start: Offsets, end: Offsets) -> bool:
-        of_topic = {place: offset for place, offset in end.items() if place.topic == topic}
-        starts = {place: start.get(place, 0) for place in of_topic}
-        return not self._log.frame(self._spark, (topic,), starts, of_topic).isEmpty()
 
     async def expire_store(self, now: datetime) -> None:
         """Remove rows that outlived their table."""

@@ -13,29 +13,29 @@ Row = dict[str, Any]
 _PIECES = """
 SET TimeZone = 'UTC';
 -- Local hours begin on quarter hours everywhere, so quarter hours can be summed up to any of them.
-CREATE TEMP TABLE quarter AS
+CREATE OR REPLACE TEMP TABLE quarter AS
     SELECT begins, begins + INTERVAL 15 MINUTE AS ends, timezone($zone, begins) AS local,
         begins - (timezone($zone, begins) - date_trunc('hour', timezone($zone, begins))) AS start
     FROM (SELECT unnest(generate_series($day::TIMESTAMPTZ - INTERVAL 1 DAY, $day::TIMESTAMPTZ + INTERVAL 2 DAY,
         INTERVAL 15 MINUTE)) AS begins)
     WHERE CAST(timezone($zone, begins) AS DATE) = $day;
-CREATE TEMP TABLE poll AS
+CREATE OR REPLACE TEMP TABLE poll AS
     SELECT system_id, polled_at, hold_seconds, least(
         coalesce(lead(polled_at) OVER (PARTITION BY system_id ORDER BY polled_at), 'infinity'::TIMESTAMPTZ),
         polled_at + to_microseconds(CAST(round(hold_seconds * 1e6) AS BIGINT))) AS unseen_at
     FROM (SELECT system_id, polled_at, arg_max(hold_seconds, "offset") AS hold_seconds
         FROM feeds WHERE feed = 'station_status' AND is_observing GROUP BY ALL);
-CREATE TEMP TABLE stretch AS
+CREATE OR REPLACE TEMP TABLE stretch AS
     SELECT poll.*, start, polled_at >= begins AND polled_at < ends AS is_here,
         epoch_us(least(unseen_at, ends, $until)) - epoch_us(greatest(polled_at, begins)) AS us
     FROM poll JOIN quarter ON polled_at < ends AND unseen_at > begins AND greatest(polled_at, begins) < $until;
-CREATE TEMP TABLE state AS
+CREATE OR REPLACE TEMP TABLE state AS
     SELECT DISTINCT ON (system_id, station_id, polled_at) *,
         is_installed AND is_renting AND bikes IS NOT NULL AND bikes = 0 AS empty,
         is_installed AND is_returning AND docks IS NOT NULL AND docks = 0 AS full_,
         NOT (is_installed AND (is_renting OR is_returning)) AS closed
     FROM statuses ORDER BY system_id, station_id, polled_at, "offset" DESC;
-CREATE TEMP TABLE known AS SELECT * FROM state JOIN stretch USING (system_id, polled_at);
+CREATE OR REPLACE TEMP TABLE known AS SELECT * FROM state JOIN stretch USING (system_id, polled_at);
 """
 
 _STATION = """
@@ -85,24 +85,28 @@ def figures(statuses: pa.Table, feeds: pa.Table, zone: str, day: date, until: da
     with duckdb.connect() as connection:
         connection.register("statuses", statuses)
         connection.register("feeds", feeds)
-        for statement in _PIECES.split(";\n"):
-            wanted = {name: value for name, value in (("zone", zone), ("day", day), ("until", until))}
-            connection.execute(statement, {name: value for name, value in wanted.items() if f"${name}" in statement})
-        hours = _rows(
-            connection,
-            f"SELECT system_id, station_id, start, {_STATION.format(span='any_value(span)')} FROM known"
-            " JOIN (SELECT start, count(*) * 900 AS span FROM quarter GROUP BY start) USING (start) GROUP BY ALL",
-        )
-        days = _rows(
-            connection,
-            f"SELECT system_id, station_id, {_STATION.format(span=_DAY)}, max(bikes + docks +"
-            " coalesce(bikes_disabled, 0) + coalesce(docks_disabled, 0)) AS capacity_seen FROM known GROUP BY ALL",
-        )
-        networks = _rows(connection, _NETWORK)
+        return figures_in(connection, zone, day, until)
+
+
+def figures_in(connection: duckdb.DuckDBPyConnection, zone: str, day: date, until: datetime) -> Oracle:
+    """The same, of what ``connection`` has as statuses and feeds."""
+    wanted = {"zone": zone, "day": day, "until": until}
+    for statement in _PIECES.split(";\n"):
+        connection.execute(statement, {name: value for name, value in wanted.items() if f"${name}" in statement})
+    hours = _rows(
+        connection,
+        f"SELECT system_id, station_id, start, {_STATION.format(span='any_value(span)')} FROM known"
+        " JOIN (SELECT start, count(*) * 900 AS span FROM quarter GROUP BY start) USING (start) GROUP BY ALL",
+    )
+    days = _rows(
+        connection,
+        f"SELECT system_id, station_id, {_STATION.format(span=_DAY)}, max(bikes + docks +"
+        " coalesce(bikes_disabled, 0) + coalesce(docks_disabled, 0)) AS capacity_seen FROM known GROUP BY ALL",
+    )
     return Oracle(
         {(row.pop("system_id"), row.pop("station_id"), row.pop("start")): row for row in hours},
         {(row.pop("system_id"), row.pop("station_id")): row for row in days},
-        {row.pop("system_id"): row for row in networks},
+        {row.pop("system_id"): row for row in _rows(connection, _NETWORK)},
     )
 
 

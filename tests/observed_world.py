@@ -19,32 +19,28 @@ Rows = list[dict[str, Any]]
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 
-STATION_STATUS = pa.schema(
-    {
-        "system_id": pa.string(),
-        "station_id": pa.string(),
-        "polled_at": _TIMESTAMP,
-        "offset": pa.int64(),
-        "bikes": pa.int64(),
-        "docks": pa.int64(),
-        "bikes_disabled": pa.int64(),
-        "docks_disabled": pa.int64(),
-        "is_installed": pa.bool_(),
-        "is_renting": pa.bool_(),
-        "is_returning": pa.bool_(),
-    }
-)
+_STATUS_COLUMNS: dict[str, pa.DataType] = {
+    "system_id": pa.string(),
+    "station_id": pa.string(),
+    "polled_at": _TIMESTAMP,
+    "offset": pa.int64(),
+    "bikes": pa.int64(),
+    "docks": pa.int64(),
+    "bikes_disabled": pa.int64(),
+    "docks_disabled": pa.int64(),
+    "is_installed": pa.bool_(),
+    "is_renting": pa.bool_(),
+    "is_returning": pa.bool_(),
+}
 
-FEED_STATUS = pa.schema(
-    {
-        "system_id": pa.string(),
-        "feed": pa.string(),
-        "polled_at": _TIMESTAMP,
-        "offset": pa.int64(),
-        "is_observing": pa.bool_(),
-        "hold_seconds": pa.float64(),
-    }
-)
+_FEED_COLUMNS: dict[str, pa.DataType] = {
+    "system_id": pa.string(),
+    "feed": pa.string(),
+    "polled_at": _TIMESTAMP,
+    "offset": pa.int64(),
+    "is_observing": pa.bool_(),
+    "hold_seconds": pa.float64(),
+}
 
 
 class World(NamedTuple):
@@ -57,7 +53,7 @@ class World(NamedTuple):
         self, system_id: str, station_id: str, polled_at: datetime, bikes: int | None, docks: int | None, **more: Any
     ) -> None:
         """A station's record; it is there, renting and returning unless ``more`` says otherwise."""
-        row = dict.fromkeys(STATION_STATUS.names) | {"is_installed": True, "is_renting": True, "is_returning": True}
+        row = dict.fromkeys(_STATUS_COLUMNS) | {"is_installed": True, "is_renting": True, "is_returning": True}
         place = {"system_id": system_id, "station_id": station_id, "polled_at": polled_at, "offset": self.end()}
         self.statuses.append(row | place | {"bikes": bikes, "docks": docks} | more)
 
@@ -73,10 +69,10 @@ class World(NamedTuple):
         return len(self.statuses) + len(self.feeds)
 
     def status_table(self) -> pa.Table:
-        return pa.Table.from_pylist(self.statuses, schema=STATION_STATUS)
+        return pa.Table.from_pylist(self.statuses, schema=pa.schema(_STATUS_COLUMNS))
 
     def feed_table(self) -> pa.Table:
-        return pa.Table.from_pylist(self.feeds, schema=FEED_STATUS)
+        return pa.Table.from_pylist(self.feeds, schema=pa.schema(_FEED_COLUMNS))
 
 
 class Computed(NamedTuple):

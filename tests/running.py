@@ -67,6 +67,10 @@ class Running:
         children = psutil.Process(self.process.pid).children
         return until(lambda: next((p for p in children() if name in cmdline(p)), None), 20, name)
 
+    def process_of(self, program: str) -> psutil.Process:
+        """A process that runs this program; waits for it."""
+        return until(lambda: next((p for p in self.processes() if program in " ".join(cmdline(p))), None), 20, program)
+
     def end(self, signal: int, seconds: float = 10) -> tuple[int, list[psutil.Process]]:
         """Send it the signal; its exit code, and those of its processes that are left then."""
         processes = self.processes()

@@ -258,4 +258,5 @@ def test_every_figure_equals_a_count_of_milliseconds(
 ) -> None:
     worlds = {f"system-{number}": publishes for number, publishes in enumerate(histories)}
     computed = compute(spark, recorded(worlds), [Span(at(begin), at(end)) for begin, end in SPANS], at(until))
-    assert differences(computed.stations | computed.networks, dict(by_hand(worlds, until))) == []
+    found: dict[tuple[Any, ...], dict[str, Any]] = {**computed.stations, **computed.networks}
+    assert differences(found, dict(by_hand(worlds, until))) == []

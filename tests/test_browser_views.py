@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from pipeline.model import milliseconds
 from tests.browser import PHONE, Browser, address
 from tests.live_server import LiveServer
 from tests.published_city import EVIL, City, past
-from tests.small_city import SYSTEM, feed, vehicle
+from tests.small_city import SYSTEM, feed, information, status, vehicle
 
 pytestmark = pytest.mark.browser
 
@@ -61,6 +62,14 @@ def test_the_panel_tells_the_last_day_with_its_gap_and_the_hours_with_their_cove
     ]
     city.poll(l=6)
     browser.shows('[data-figure="bikes"] dd', "6")
+    assert browser.wrongs == []
+
+
+def test_an_address_of_a_station_that_is_gone_says_so(browser: Browser, city_server: LiveServer) -> None:
+    browser.open(address(city_server, "#station=gone"))
+    browser.shows(".panel", "The system has no such station.")
+    browser.one(".panel .close").click()
+    browser.until(lambda: not browser.all("#panel")[0].is_displayed(), "the panel closed")
     assert browser.wrongs == []
 
 
@@ -136,3 +145,34 @@ def test_graphiql_runs_a_subscription_from_our_own_origin(browser: Browser, city
     browser.until(lambda: any("Liberté" in text for text in browser.texts(".result-window")), "the answer")
     assert browser.foreign_requests() == []
     assert browser.wrongs == []
+
+
+def test_a_thousand_stations_are_dots_from_far_and_numbers_from_near(
+    browser: Browser, city_server: LiveServer, city: City
+) -> None:
+    at = city.polled_at or datetime.now(UTC)
+    places = [(f"{row}-{column}", row, column) for row in range(40) for column in range(25)]
+    stations = [information(name, f"S {name}", 48 + row / 1000, -4 + column / 1000) for name, row, column in places]
+    counts = [status(name, 6, 6, at, stations_in_poll=len(places)) for name, _, _ in places]
+    city.publish(*stations, *counts, feed("station_status", polled_at=at))
+    browser.open(address(city_server))
+    browser.one(".leaflet-overlay-pane canvas")
+    assert browser.all(".station") == []
+    place = browser.run("const {x, y} = bikewire.map.latLngToContainerPoint([48.02, -3.99]); return [x, y]")
+    ActionChains(browser.chrome).move_to_element_with_offset(
+        browser.one("#map"), *_from_middle(browser, *place)
+    ).click().perform()
+    browser.shows(".panel h2", "S 20-10")
+    assert len(browser.all(".station")) == 1
+    browser.run("bikewire.map.setView([48.02, -3.99], 17, {animate: false})")
+    browser.until(
+        lambda: 20 < len(browser.all(".station")) < 200, "the stations in sight", lambda: len(browser.all(".station"))
+    )
+    assert browser.text(f"{browser.marker('S 20-10')} .mark") == "6"
+    assert browser.wrongs == []
+
+
+def _from_middle(browser: Browser, x: float, y: float) -> tuple[int, int]:
+    """A place on the map as Selenium counts: from the middle of the element."""
+    size = browser.one("#map").size
+    return round(x - size["width"] / 2), round(y - size["height"] / 2)

@@ -66,13 +66,13 @@ def test_an_archive_that_is_there_is_used_and_one_that_is_not_is_prepared(tmp_pa
 
 @pytest.mark.spark
 def test_the_first_session_makes_the_archive_and_the_second_uses_it(tmp_path: Path) -> None:
-    def start() -> str:
+    def start() -> list[str]:
         command = [sys.executable, "-c", _TWO_SESSIONS, str(tmp_path / "data")]
         environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
         asked = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=True)
-        return asked.stdout.splitlines()[-1]
+        return asked.stdout.splitlines()
 
     first = start()
     (archive,) = (tmp_path / "cache" / "bikewire").iterdir()
-    assert first == str(archive)
-    assert start() == "None"
+    assert first == [str(archive)]
+    assert start() == ["None"]

@@ -166,6 +166,18 @@ def test_simulate_tells_its_address_and_stops_on_a_signal() -> None:
     assert (running.returncode, len(stations)) == (0, 5)
 
 
+def test_serve_tells_its_address_first_and_stops_on_a_signal(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [str(BIKEWIRE), "serve", "--port", "0", "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        address = running.stdout.readline().strip()
+        answer = httpx.get(f"{address}healthz", timeout=20)
+        running.send_signal(signal.SIGTERM)
+        assert running.stdout.read() == "Stopped serving.\n"
+    assert (running.returncode, answer.status_code) == (0, 200)
+
+
 @pytest.mark.parametrize("command", ["simulate", "serve", "up"])
 def test_a_port_in_use_is_told_at_once(command: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

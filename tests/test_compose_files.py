@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from backend.live import LiveTable
 from backend.telemetry import Telemetry
-from pipeline.settings import Settings
 from pipeline.instruments import PollInstruments, StreamInstruments
+from pipeline.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILES = ("docker-compose.yml", "docker-compose-mini.yml")

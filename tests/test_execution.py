@@ -177,6 +177,7 @@ async def test_a_source_that_fails_ends_the_subscription_with_an_error(kind: str
         ("{", "Syntax Error: Expected Name, found <EOF>."),
         ("subscription { nonsense }", "Cannot query field 'nonsense' on type 'Subscription'."),
         ("fragment f on Query { never }", "Can't get GraphQL operation type"),
+        ("mutation { never }", "The mutation operation is not supported by the schema."),
         (FROM, "Variable '$after' has invalid value: Expected a value of non-null type 'Int!' to be provided."),
     ],
 )
@@ -184,6 +185,12 @@ async def test_what_can_not_be_executed_is_told_in_one_result(query: Any, messag
     (result,) = await results(work(1), query)
     assert result.errors is not None
     assert (result.data, result.errors[0].message) == (None, message)
+
+
+async def test_an_argument_that_is_null_at_last_is_told_in_one_result() -> None:
+    (result,) = await results(work(1), "subscription($a: Int) { events(after: $a) { noted } }", a=None)
+    assert result.errors is not None
+    assert (type(result).__name__, result.data, len(result.errors)) == ("PreExecutionError", None, 1)
 
 
 async def test_a_document_is_parsed_and_validated_once() -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from backend import health
 from backend.app import utc_now
 from backend.health import Health
 from backend.live import LiveTable
@@ -21,12 +22,13 @@ from tests.live_server import Poller, running, settings_in, until
 from tests.small_city import feed
 
 
-def unserved(settings: Settings) -> Starlette:
-    """The routes of a server whose relay has never been started."""
+def unserved(settings: Settings) -> tuple[Starlette, LiveTable]:
+    """The routes of a server whose relay has never been started, and its table."""
     table = LiveTable()
     telemetry = Telemetry(table)
     log, store = open_log(settings.log), open_store(settings.store)
-    return Starlette(routes=Health(Relay(table, log, store, utc_now, telemetry), store, telemetry).routes())
+    found = Health(Relay(table, log, store, utc_now, telemetry), store, telemetry)
+    return Starlette(routes=found.routes()), table
 
 
 async def test_a_server_that_follows_the_log_is_alive_and_ready(tmp_path: Path) -> None:
@@ -38,13 +40,31 @@ async def test_a_server_that_follows_the_log_is_alive_and_ready(tmp_path: Path) 
 
 
 async def test_a_server_without_a_relay_says_that_only_a_new_start_helps(tmp_path: Path) -> None:
-    transport = httpx.ASGITransport(unserved(settings_in(tmp_path)))
+    transport = httpx.ASGITransport(unserved(settings_in(tmp_path))[0])
     async with httpx.AsyncClient(transport=transport, base_url="http://bikewire") as client:
         answers = [await client.get(path) for path in ("/healthz", "/readyz")]
     assert [(answer.status_code, answer.text) for answer in answers] == [
         (503, "The relay has ended; restart the server.\n"),
         (503, "The relay has not caught up with the log yet.\n"),
     ]
+
+
+async def test_a_store_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    settings = Settings.read(data=tmp_path, store=f"sqlite:////{tmp_path}/nowhere/store.sqlite")
+    app, table = unserved(settings)
+    table.current.set()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bikewire") as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, f"{tmp_path}/nowhere/store.sqlite" in answer.text) == (503, True)
+
+
+async def test_a_store_that_does_not_answer_in_time_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "STORE_SECONDS", 0)
+    app, table = unserved(settings_in(tmp_path))
+    table.current.set()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bikewire") as client:
+        answer = await client.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "The store did not answer within 0 s.\n")
 
 
 def test_a_server_whose_log_can_not_be_opened_lives_but_is_not_ready_and_says_why(tmp_path: Path) -> None:

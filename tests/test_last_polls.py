@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from pipeline import last_polls as module
+from pipeline.adapters.sqlite_log import SqliteLog
 from pipeline.gbfs_model import Feed
 from pipeline.last_polls import LastPolls, last_polls
 from pipeline.model import StationStatus, SystemInformation, Topic
 from pipeline.observation import Observer, Published
-from pipeline.ports import Log, LogRecord
+from pipeline.ports import Log, LogRecord, Offsets
 from pipeline.reading import Fetch
 from pipeline.settings import Settings
 from pipeline.wiring import open_log
@@ -166,20 +168,36 @@ async def test_totals_after_the_last_poll_do_not_hide_it(log: Log) -> None:
     assert msgspec.structs.asdict(found.systems["harbour"])["feed_url"] == URL
 
 
-async def test_a_last_poll_with_an_unreadable_record_gives_the_others(
-    log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "QUIET_SECONDS", 0.2)
+async def test_a_last_poll_with_an_unreadable_record_gives_the_others(log: Log) -> None:
     observer = Observer("harbour", Settings(), feed_url=URL)
     sent = Fetch(body=body(statuses(status("st_1"), status("st_2")), NOON))
     records = observer.observe(NOON, {Feed.STATION_STATUS: sent}).log_records()
     broken = [record._replace(value=b"{}") if record.key == "harbour/st_1" else record for record in records]
     await log.publish("harbour", broken)
-    await log.publish("harbour", [LogRecord(Topic.NETWORK_STATUS, "harbour", b"{}")])
 
     found = await last_polls(log, {URL})
 
     assert set(found.published["harbour"].statuses) == {"st_2"}
+
+
+class MarkingLog(SqliteLog):
+    """A log whose ends lie beyond the last record, as where an engine appends markers of its own."""
+
+    async def end_offsets(self, topics: Sequence[str]) -> Offsets:
+        return {part: offset + 1 for part, offset in (await super().end_offsets(topics)).items()}
+
+
+async def test_a_log_that_falls_silent_has_been_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "QUIET_SECONDS", 0.2)
+    async with MarkingLog(str(tmp_path / "log.sqlite")) as log:
+        await log.create(list(Topic))
+        await City(log).poll(NOON, status("st_1"))
+
+        found = await last_polls(log, {URL})
+
+    assert set(found.published["harbour"].statuses) == {"st_1"}
 
 
 async def test_other_systems_polls_around_the_last_one_are_not_mixed_in(log: Log) -> None:

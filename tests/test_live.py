@@ -98,6 +98,32 @@ def test_the_same_counts_after_a_gap_are_a_change() -> None:
     assert (system.since(2), "a" in system.expired) == (["a"], False)
 
 
+def test_a_station_that_is_known_again_can_become_too_old_again() -> None:
+    system = first_poll()
+    later = POLL + minutes(10)
+    system.sweep(later)
+    publish(system, 4, status("a", 2, 8, later), status("b", 5, 5, later, changed=False), now=later)
+    assert (system.expired, system.since(2)) == ({}, ["a", "b"])
+    assert system.sweep(later + timedelta(seconds=HOLD))
+    assert system.since(3) == ["a", "b"]
+
+
+def test_the_log_read_again_tells_what_changed_and_leaves_what_the_store_knows_newer() -> None:
+    system = LiveSystem(stations={"a": _at(information("a", "New", 48.0, -4.0), NEXT)})  # type: ignore[dict-item]
+    system.load([status("a", 3, 7, NEXT)], [], NOW)
+    publish(system, 4, information("a", "Old", 48.0, -4.0), status("a", 2, 8))
+    assert (system.statuses["a"].bikes, system.stations["a"].name, system.since(0)) == (3, "New", [])
+    assert system.since_offsets({STATUS: 5, _information(): 4}, NOW) == {"a"}
+    assert system.since_offsets({STATUS: 6, _information(): 5}, NOW) == set()
+
+
+def test_a_vehicle_of_an_older_poll_is_left_out() -> None:
+    system = LiveSystem()
+    publish(system, 0, _at(vehicle("v1"), NEXT))
+    publish(system, 1, vehicle("v2"))
+    assert list(system.vehicles) == ["v1"]
+
+
 def test_what_became_too_old_while_nobody_served_is_told_to_who_was_there_before() -> None:
     system = LiveSystem()
     system.load([status("a", 1, 9)], [], POLL + minutes(10))

@@ -134,9 +134,10 @@ async def test_a_binary_message_closes_the_socket_with_4400(fresh: Client) -> No
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ({"payload": {"query": UPDATES}}, "subscribe must have an id: text that is not empty"),
-        ({"id": "", "payload": {"query": UPDATES}}, "subscribe must have an id: text that is not empty"),
-        ({"id": 7, "payload": {"query": UPDATES}}, "subscribe must have an id: text that is not empty"),
+        ({"payload": {"query": UPDATES}}, "subscribe must have an id: text of 1 to 256 characters"),
+        ({"id": "", "payload": {"query": UPDATES}}, "subscribe must have an id: text of 1 to 256 characters"),
+        ({"id": "x" * 257, "payload": {"query": UPDATES}}, "subscribe must have an id: text of 1 to 256 characters"),
+        ({"id": 7, "payload": {"query": UPDATES}}, "subscribe must have an id: text of 1 to 256 characters"),
         ({"id": "1"}, "subscribe must have a query: text"),
         ({"id": "1", "payload": {}}, "subscribe must have a query: text"),
         ({"id": "1", "payload": {"query": 7}}, "subscribe must have a query: text"),
@@ -151,6 +152,11 @@ async def test_a_subscribe_of_a_wrong_shape_closes_the_socket(
 ) -> None:
     await ready.send(type="subscribe", **message)
     assert await ready.closing() == (4400, reason)
+
+
+async def test_a_close_reason_is_cut_to_what_its_frame_holds(ready: Client) -> None:
+    await ready.send(type="é" * 200)
+    assert await ready.closing() == (4400, "Unknown message type: " + "é" * 50)
 
 
 async def test_an_init_with_payload_null_is_acknowledged(fresh: Client) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from backend.live import LiveTable
 from backend.relay import Relay
 from backend.telemetry import Telemetry
 from pipeline.model import Topic, encode
-from pipeline.ports import LogRecord
+from pipeline.ports import LogRecord, Row
 from pipeline.settings import Settings
+from pipeline.tables import STATION_CAPACITY
 from pipeline.wiring import open_log, open_store
 from tests.live_server import Poller, settings_in
 from tests.small_city import SYSTEM, status
@@ -115,16 +118,21 @@ async def test_a_log_that_can_not_be_read_is_tried_again_until_it_can(
 async def test_a_backlog_does_not_hold_up_the_others(tmp_path: Path) -> None:
     poller = Poller(settings_in(tmp_path))
     await poller.begin()
-    names = [f"s{number}" for number in range(2000)]
-    for bikes in range(5):
+    names = [f"s{number}" for number in range(500)]
+    for bikes in range(20):
         await poller.poll(changed=names, **dict.fromkeys(names, bikes))
     longest = 0.0
+    # As the server does: what the tests left behind is not the relay's to look through.
+    gc.collect()
+    gc.freeze()
     async with running(poller.settings) as found:
         while not found.table.current.is_set():
-            before = time.monotonic()
+            # CPU time of the loop's thread: the machine may be busy with something else.
+            before = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.monotonic() - before)
-        assert found.bikes()["s1999"] == 4
+            longest = max(longest, time.thread_time() - before)
+        assert found.bikes()["s499"] == 19
+    gc.unfreeze()
     # A publish is applied in one piece; everything else comes in slices.
     assert longest < 0.1
 
@@ -141,5 +149,50 @@ async def test_it_says_so_when_the_log_goes_on_and_nothing_arrives(
         await found.until(found.table.current.is_set)
         # As if the subscription had lost these records without a word.
         found.table.positions = dict.fromkeys(found.table.positions, 0)
-        await found.until(lambda: found.telemetry.relay_restarts._value.get() >= 1)  # noqa: SLF001
+        await found.until(lambda: found.telemetry.registry.get_sample_value("bikewire_relay_restarts_total"))
         await found.until(lambda: sum(found.table.positions.values()) > 0)
+
+
+async def test_it_comes_back_from_what_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "FIRST_DELAY_SECONDS", 0.05)
+    poller = Poller(settings_in(tmp_path))
+    await poller.begin()
+    async with running(poller.settings) as found:
+        await found.until(found.table.current.is_set)
+        # The sweep trips over something that is no system.
+        found.table.systems["broken"] = None  # type: ignore[assignment]  # as a bug of ours might
+        await found.until(lambda: found.relay.failure)
+        assert str(found.relay.failure).startswith("The relay failed: AttributeError(")
+        del found.table.systems["broken"]
+        await found.until(lambda: not found.relay.failure)
+        await poller.poll(a=9, b=5)
+        await found.until(lambda: found.bikes() == {"a": 9, "b": 5})
+
+
+async def test_it_reads_the_observed_capacities_again_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "CAPACITY_SECONDS", 0.05)
+    poller = Poller(settings_in(tmp_path))
+    await poller.begin()
+    async with running(poller.settings) as found:
+        await found.until(found.bikes)
+        row: Row = {"system_id": SYSTEM, "station_id": "a", "capacity_observed": 12, "date": poller.polled_at.date()}
+        await found.store.write({STATION_CAPACITY: [row]})
+        await found.until(lambda: found.table.systems[SYSTEM].capacities == {"a": 12})
+
+
+async def test_a_store_that_fails_later_is_counted_and_the_live_state_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "CAPACITY_SECONDS", 0.05)
+    poller = Poller(settings_in(tmp_path))
+    await poller.begin()
+    async with running(poller.settings) as found:
+        await found.until(found.bikes)
+        with closing(sqlite3.connect(tmp_path / "store.sqlite")) as connection:
+            connection.execute("DROP TABLE station_capacity")
+        errors = "bikewire_store_errors_total"
+        await found.until(lambda: found.telemetry.registry.get_sample_value(errors))
+        await poller.poll(a=9, b=5)
+        await found.until(lambda: found.bikes() == {"a": 9, "b": 5})

@@ -57,11 +57,11 @@ def test_a_variable_like_nothing_we_know_is_refused_too(variable: str, monkeypat
 @pytest.mark.parametrize(
     ("variable", "value", "rule"),
     [
-        ("BIKEWIRE_PORT", "99999", "Input should be less than or equal to 65535"),
-        ("BIKEWIRE_MIN_POLL_SECONDS", "0", "Input should be greater than 0"),
-        ("BIKEWIRE_FEEDS", "ftp://a", "'ftp://a' is not an http(s) URL"),
-        ("BIKEWIRE_FEEDS", "", "name at least one feed"),
-        ("BIKEWIRE_LOG_LEVEL", "LOUD", "'LOUD' is none of DEBUG, INFO, WARNING, ERROR"),
+        ("BIKEWIRE_PORT", "99999", "Input should be less than or equal to 65535 (it is '99999')."),
+        ("BIKEWIRE_MIN_POLL_SECONDS", "0", "Input should be greater than 0 (it is '0')."),
+        ("BIKEWIRE_FEEDS", "ftp://a", "'ftp://a' is not an http(s) URL."),
+        ("BIKEWIRE_FEEDS", "", "name at least one feed."),
+        ("BIKEWIRE_LOG_LEVEL", "LOUD", "'LOUD' is none of DEBUG, INFO, WARNING, ERROR."),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_rule(
@@ -70,4 +70,4 @@ def test_a_wrong_value_is_refused_with_its_rule(
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError) as refusal:
         Settings.read()
-    assert str(refusal.value).startswith(f"{variable}: {rule} (it is ")
+    assert str(refusal.value) == f"{variable}: {rule}"

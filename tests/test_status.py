@@ -80,7 +80,7 @@ async def test_the_tables_say_it_in_words_and_show_a_feeds_text_as_text(settings
     expected = [
         "1 behind",
         "has not run yet",
-        "brest: Brest, 1 stations, newest poll 0:01:15 ago",
+        "brest: Brest, stations: 1, newest poll 1 min 15 s ago",
         "answered 503  [31m[bold]",
         "Days computed: 1, 2026-11-19 to 2026-11-19.",
         "1.2 kB",

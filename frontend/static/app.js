@@ -74,7 +74,8 @@ function drawNotice() {
 function drawFrame() {
   const { say } = context;
   const isTables = readRoute(location.hash).view === "tables";
-  const link = (view, key, isCurrent) => make("a", { href: writeRoute({ view, id: "stations" }), "aria-current": isCurrent ? "page" : null }, say(key)); // prettier-ignore
+  const link = (view, key, isCurrent) =>
+    make("a", { href: writeRoute({ view, id: "stations" }), "aria-current": isCurrent ? "page" : null }, say(key));
   fill(at("views"), link("map", "map", !isTables), link("tables", "tables", isTables));
   at("views").setAttribute("aria-label", say("views"));
   write(at("language"), say("language"));
@@ -132,7 +133,7 @@ function reveal(id) {
   const station = stations.get(id);
   const isPhone = matchMedia("(max-width: 700px)").matches;
   const { x, y } = map.getSize();
-  const paddingBottomRight = isPhone ? [30, 0.64 * y + 24] : [Math.min(x / 2, 460), 40];
+  const paddingBottomRight = isPhone ? [30, 0.64 * y + 40] : [Math.min(x / 2, 460), 40];
   if (station) map.panInside([station.lat, station.lon], { paddingTopLeft: [40, 40], paddingBottomRight });
 }
 
@@ -200,7 +201,7 @@ async function start() {
   try {
     const { systems } = await context.ask(SYSTEMS);
     context.isServed = true;
-    if (systems.length) return openSystem(systems), startLive();
+    if (systems.length) return (openSystem(systems), startLive());
     notice = "noSystem";
   } catch {
     context.isServed = false;
@@ -218,8 +219,14 @@ function listen() {
   addEventListener("pagehide", () => live?.stop());
   addEventListener("pageshow", ({ persisted }) => persisted && live?.start());
   document.addEventListener("visibilitychange", () => document.hidden || live?.wake());
-  document.addEventListener("keydown", ({ key }) => key === "Escape" && go({ view: "map", id: null }));
-  at("panel").addEventListener("click", ({ target }) => target.closest("[data-close]") && go({ view: "map", id: null }));
+  document.addEventListener(
+    "keydown",
+    ({ key }) => key === "Escape" && !at("panel").hidden && go({ view: "map", id: null }),
+  );
+  at("panel").addEventListener(
+    "click",
+    ({ target }) => target.closest("[data-close]") && go({ view: "map", id: null }),
+  );
   at("near").addEventListener("click", goNear);
   at("system").addEventListener("change", ({ target }) => location.assign(systemAddress(target.value)));
   at("language").addEventListener("click", switchLanguage);

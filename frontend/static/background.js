@@ -8,9 +8,16 @@ const FAILURES = 4; // tiles that must fail before we say so, when none has come
  */
 export function middle(places) {
   const cut = Math.floor(places.length / 20);
-  const span = (name) => places.map((place) => place[name]).sort((a, b) => a - b).slice(cut, places.length - cut); // prettier-ignore
+  const span = (name) =>
+    places
+      .map((place) => place[name])
+      .sort((a, b) => a - b)
+      .slice(cut, places.length - cut);
   const [lats, lons] = [span("lat"), span("lon")];
-  return [[lats[0], lons[0]], [lats.at(-1), lons.at(-1)]]; // prettier-ignore
+  return [
+    [lats[0], lons[0]],
+    [lats.at(-1), lons.at(-1)],
+  ];
 }
 
 export class Background {

@@ -30,7 +30,10 @@ export async function drawChart(place, series, options) {
 function attend(chart, frame) {
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const repaint = () => chart.redraw();
-  const fit = () => frame.clientWidth && frame.clientWidth !== chart.width && chart.setSize({ width: frame.clientWidth, height: HEIGHT }); // prettier-ignore
+  const fit = () =>
+    frame.clientWidth &&
+    frame.clientWidth !== chart.width &&
+    chart.setSize({ width: frame.clientWidth, height: HEIGHT });
   const observer = new ResizeObserver(() => requestAnimationFrame(fit)); // later: a new size may change the frame's
   observer.observe(frame);
   scheme.addEventListener("change", repaint);

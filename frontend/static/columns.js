@@ -11,7 +11,12 @@ const stationLink = ({ id, name }) => make("a", { href: writeRoute({ view: "stat
 /** @returns {Object<string, () => import("./grid.js").Column[]>} by table */
 export function createColumns({ say, format }) {
   const text = (key, value, show = value) => ({ key, label: say(key), value, show, isText: true });
-  const number = (key, value, show = format.integer) => ({ key, label: say(key), value, show: (row) => show(value(row)) });
+  const number = (key, value, show = format.integer) => ({
+    key,
+    label: say(key),
+    value,
+    show: (row) => show(value(row)),
+  });
   const field = (key, show, name = key) => number(key, (row) => row[name], show);
   const time = (key, value, show = format.moment) => ({ ...text(key, value), show: (row) => show(value(row)) });
   const yes = (key, name) => text(key, (row) => say(row[name] ? "yes" : "no"));
@@ -19,9 +24,11 @@ export function createColumns({ say, format }) {
   const range = { ...number("bikesRange", (row) => row.bikesMax), show: (row) => rangeText(row, format) };
   const live = (name) => number(name, ({ status }) => (status?.state === "UNKNOWN" ? null : status?.[name]));
 
-  const stateCell = (station) => make("span", { class: "state" }, mark(stateOf(station), signOf(station)), say(stateOf(station)));
+  const stateCell = (station) =>
+    make("span", { class: "state" }, mark(stateOf(station), signOf(station)), say(stateOf(station)));
   const place = (bike) => (bike.station ? stationLink(bike.station) : say("outside"));
-  const point = ({ lat, lon }) => (lat === null || lon === null ? format.integer(null) : `${lat.toFixed(5)}, ${lon.toFixed(5)}`);
+  const point = ({ lat, lon }) =>
+    lat === null || lon === null ? format.integer(null) : `${lat.toFixed(5)}, ${lon.toFixed(5)}`;
   const bike = (...more) => [
     text("bike", (row) => row.id),
     { ...text("station", (row) => row.station?.name ?? null), show: place },
@@ -42,7 +49,9 @@ export function createColumns({ say, format }) {
     ],
     network: () => [
       time("time", (row) => row.polledAt),
-      ...["bikes", "docks", "empty", "nearlyEmpty", "full", "nearlyFull", "closed", "unknown", "bikesDisabled"].map((name) => field(name)),
+      ...["bikes", "docks", "empty", "nearlyEmpty", "full", "nearlyFull", "closed", "unknown", "bikesDisabled"].map(
+        (name) => field(name),
+      ),
       field("reporting", format.integer, "stationsReporting"),
       field("outsideColumn", format.integer, "vehiclesOutsideStations"),
     ],
@@ -62,10 +71,19 @@ export function createColumns({ say, format }) {
       field("docksMean", format.decimal),
       field("emptyShare", format.share),
       field("fullShare", format.share),
-      number("closedShare", (row) => (row.observedSeconds ? row.closedSeconds / row.observedSeconds : null), format.share),
+      number(
+        "closedShare",
+        (row) => (row.observedSeconds ? row.closedSeconds / row.observedSeconds : null),
+        format.share,
+      ),
       coverage,
     ],
-    outside: () => bike({ ...text("position", (row) => row.lat), show: point }, yes("reserved", "isReserved"), yes("disabled", "isDisabled")),
+    outside: () =>
+      bike(
+        { ...text("position", (row) => row.lat), show: point },
+        yes("reserved", "isReserved"),
+        yes("disabled", "isDisabled"),
+      ),
     reserved: () => bike(yes("disabled", "isDisabled")),
     disabled: () => bike(yes("reserved", "isReserved")),
     charge: () => bike(yes("reserved", "isReserved"), yes("disabled", "isDisabled")),
@@ -77,7 +95,11 @@ export function createColumns({ say, format }) {
       number("latency", (row) => row.latencyMs, format.milliseconds),
       number("size", (row) => row.bytes, format.bytes),
       field("deviations"),
-      text("reason", (row) => row.reason, (row) => row.reason ?? format.integer(null)),
+      text(
+        "reason",
+        (row) => row.reason,
+        (row) => row.reason ?? format.integer(null),
+      ),
     ],
   };
 }

@@ -81,7 +81,11 @@ export class Grid {
 
   #row(row) {
     const cells = this.#columns.map(({ label, show, isText }, index) =>
-      make(index ? "td" : "th", { scope: index ? null : "row", "data-label": label, class: isText ? null : "number" }, show(row)),
+      make(
+        index ? "td" : "th",
+        { scope: index ? null : "row", "data-label": label, class: isText ? null : "number" },
+        show(row),
+      ),
     );
     return make("tr", {}, ...cells);
   }
@@ -91,6 +95,11 @@ export class Grid {
     const [n, shown] = [this.#rows.length, Math.min(this.#shown, this.#rows.length)];
     const text = make("span", {}, shown < n ? say("rowsOf", { shown, n }) : say("rows", { n }));
     const onclick = () => ((this.#shown += 5 * STEP), this.#draw());
-    return make("p", { class: "foot" }, text, shown < n ? make("button", { type: "button", onclick }, say("more")) : null);
+    return make(
+      "p",
+      { class: "foot" },
+      text,
+      shown < n ? make("button", { type: "button", onclick }, say("more")) : null,
+    );
   }
 }

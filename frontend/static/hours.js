@@ -10,7 +10,12 @@ export function hoursTable(hours, { say, format }) {
   return make(
     "div",
     { class: "hours" },
-    make("table", {}, make("thead", {}, make("tr", {}, ...head.map((key) => make("th", { scope: "col" }, say(key))))), make("tbody", {}, ...rows)),
+    make(
+      "table",
+      {},
+      make("thead", {}, make("tr", {}, ...head.map((key) => make("th", { scope: "col" }, say(key))))),
+      make("tbody", {}, ...rows),
+    ),
     make("p", { class: "hint" }, say("coverageHint")),
   );
 }

@@ -59,7 +59,12 @@ export class Live {
     const cursor = () => this.#cursor;
     const system = this.#options.systemId;
     // graphql-ws sends these variables anew on each connection, so each one resumes where the last one ended.
-    const resumed = { system, get after() { return cursor(); } }; // prettier-ignore
+    const resumed = {
+      system,
+      get after() {
+        return cursor();
+      },
+    };
     this.#subscribe(STATION_UPDATES, resumed, (data) => this.#onUpdate(data.stationUpdates));
     this.#subscribe(NETWORK_UPDATES, { system }, (data) => this.#options.onNetwork(data.networkUpdates));
   }

@@ -1,19 +1,24 @@
 /** The stations on the map: one marker each, made once and then changed in place. */
 
 import { make, write } from "./dom.js";
+import { Dots } from "./dots.js";
 import { signOf, stateOf } from "./states.js";
 
-const EMPTY_ROOM = 24; // px between neighbours below which numbers would overlap
+const ROOM = 28; // px between neighbours below which numbers would overlap
+const MANY = 250; // stations above which an element for each would make the map jerk
 
 export class Markers {
   #leaflet;
   #map;
   #context;
   #onPick;
+  #dots;
   /** @type {Map<string, object>} */
   #byId = new Map();
+  #known = new Set();
   #selected = null;
   #spacing = Infinity; // metres to the next station, for half of the stations
+  #isDotted = false;
 
   /** @param {object} leaflet @param {object} map @param {object} context @param {(id: string) => void} onPick */
   constructor(leaflet, map, context, onPick) {
@@ -21,16 +26,16 @@ export class Markers {
     this.#map = map;
     this.#context = context;
     this.#onPick = onPick;
-    map.on("zoomend viewreset", () => this.#thin());
+    this.#dots = new Dots(leaflet, (layer, id) => this.#attend(layer, id));
+    map.on("moveend", () => this.#place());
   }
 
   /** @param {{changed: import("./stations.js").Station[], removed: string[]}} change */
   update({ changed, removed }) {
-    for (const id of removed) this.#remove(id);
-    const added = changed.filter((station) => !this.#byId.has(station.id));
-    for (const station of added) this.#add(station);
+    for (const id of removed) this.#drop(id);
     for (const station of changed) this.#draw(station);
-    if (added.length || removed.length) this.#respace();
+    const isNew = changed.some(({ id }) => !this.#known.has(id));
+    if (isNew || removed.length) this.#respace();
   }
 
   /** Draw every label again, in a new language. */
@@ -41,8 +46,9 @@ export class Markers {
   /** @param {?string} id */
   select(id) {
     this.#mark(this.#selected, false);
-    this.#mark(id, true);
     this.#selected = id;
+    this.#place();
+    this.#mark(id, true);
   }
 
   #mark(id, isSelected) {
@@ -51,13 +57,37 @@ export class Markers {
     marker?.setZIndexOffset(isSelected ? 10_000 : 0);
   }
 
+  /** Elements for the stations in sight; when there are many and they lie close, dots for all of them. */
+  #place() {
+    const stations = this.#context.stations.all();
+    const isFar = this.#spacing / metresPerPixel(this.#map) < ROOM;
+    this.#map.getContainer().classList.toggle("far", isFar);
+    this.#isDotted = isFar && stations.length > MANY;
+    if (this.#isDotted) this.#dots.show(this.#map);
+    else this.#dots.hide();
+    const sight = stations.length > MANY ? this.#map.getBounds().pad(0.2) : null;
+    for (const station of stations) this.#settle(station, sight);
+  }
+
+  #settle(station, sight) {
+    const isWanted =
+      station.id === this.#selected || (!this.#isDotted && (!sight || sight.contains([station.lat, station.lon])));
+    if (isWanted && !this.#byId.has(station.id)) this.#add(station);
+    if (!isWanted) this.#remove(station.id);
+  }
+
+  #attend(layer, id) {
+    layer.on("click", () => this.#onPick(id));
+    layer.bindTooltip(() => this.#tooltip(id), { direction: "top", offset: [0, -14] });
+  }
+
   #add(station) {
     const sign = make("span", { class: "mark" }, make("b"));
     const icon = this.#leaflet.divIcon({ html: sign, className: "station", iconSize: [32, 32] });
     const marker = this.#leaflet.marker([station.lat, station.lon], { icon, riseOnHover: true });
-    marker.on("click", () => this.#onPick(station.id));
-    marker.bindTooltip(() => this.#tooltip(station.id), { direction: "top", offset: [0, -14] });
+    this.#attend(marker, station.id);
     this.#byId.set(station.id, marker.addTo(this.#map));
+    this.#draw(station);
   }
 
   #remove(id) {
@@ -65,11 +95,20 @@ export class Markers {
     this.#byId.delete(id);
   }
 
+  #drop(id) {
+    this.#known.delete(id);
+    this.#remove(id);
+    this.#dots.remove(id);
+  }
+
   #draw(station) {
+    if (this.#context.stations.size > MANY) this.#dots.draw(station);
     const marker = this.#byId.get(station.id);
+    if (!marker) return;
     const element = marker.getElement();
     const mark = element.firstElementChild;
-    const isNews = mark.dataset.state && (mark.dataset.state !== stateOf(station) || mark.textContent !== signOf(station));
+    const isNews =
+      mark.dataset.state && (mark.dataset.state !== stateOf(station) || mark.textContent !== signOf(station));
     mark.dataset.state = stateOf(station);
     write(mark.firstElementChild, signOf(station));
     element.setAttribute("aria-label", describe(station, this.#context.say));
@@ -88,19 +127,17 @@ export class Markers {
   }
 
   #respace() {
-    const places = this.#context.stations.all().map(({ lat, lon }) => this.#leaflet.CRS.EPSG3857.project({ lat, lng: lon }));
+    const stations = this.#context.stations.all();
+    for (const { id } of stations) this.#known.add(id);
+    if (stations.length > MANY) for (const station of stations) this.#dots.draw(station);
+    const places = stations.map(({ lat, lon }) => this.#leaflet.CRS.EPSG3857.project({ lat, lng: lon }));
     const nearest = places.map((place) => Math.min(...places.map((other) => apart(place, other))));
     this.#spacing = nearest.sort((a, b) => a - b)[Math.floor(nearest.length / 2)] ?? Infinity;
-    this.#thin();
-  }
-
-  /** Far out, where numbers would lie over one another, the marks shrink to their shapes. */
-  #thin() {
-    const metresPerPixel = 156_543 / 2 ** this.#map.getZoom();
-    const isFar = this.#spacing / metresPerPixel < EMPTY_ROOM;
-    this.#map.getContainer().classList.toggle("far", isFar);
+    this.#place();
   }
 }
+
+const metresPerPixel = (map) => 156_543 / 2 ** map.getZoom();
 
 /** In projected metres; a place is not its own neighbour. */
 const apart = (a, b) => (a === b ? Infinity : Math.hypot(a.x - b.x, a.y - b.y));

@@ -29,7 +29,8 @@ export const nearest = (stations, place) =>
 export const locate = () =>
   new Promise((resolve, reject) => {
     const found = ({ coords }) => resolve({ lat: coords.latitude, lon: coords.longitude });
-    if (navigator.geolocation) navigator.geolocation.getCurrentPosition(found, reject, { timeout: 10_000, maximumAge: 60_000 });
+    if (navigator.geolocation)
+      navigator.geolocation.getCurrentPosition(found, reject, { timeout: 10_000, maximumAge: 60_000 });
     else reject(new Error("no geolocation"));
   });
 

@@ -41,12 +41,24 @@ export class Panel {
   /** Build the panel anew: another station, or another language. */
   draw() {
     const station = this.#context.stations.get(this.#id);
-    if (!this.#id || !station) return;
-    this.#parts = { now: make("div", { class: "now" }), chart: make("div", { class: "chart-place" }), hours: make("div") };
+    if (!station) return this.#drawUnknown();
+    this.#parts = {
+      now: make("div", { class: "now" }),
+      chart: make("div", { class: "chart-place" }),
+      hours: make("div"),
+    };
     fill(this.#element, ...this.#frame(station));
     this.#element.hidden = false;
-    this.tick();
+    fillNow(this.#parts.now, station, this.#context);
     this.#load(this.#id);
+  }
+
+  /** An address may name a station that is gone. */
+  #drawUnknown() {
+    const { stations, say } = this.#context;
+    if (!this.#id || !stations.isKnown) return;
+    fill(this.#element, heading(this.#id, say), make("p", {}, say("noStation")));
+    this.#element.hidden = false;
   }
 
   /** New numbers came for these stations. @param {string[]} ids */
@@ -56,8 +68,8 @@ export class Panel {
 
   /** A second has gone by: the ages have grown. */
   tick() {
-    const station = this.#id && this.#parts && this.#context.stations.get(this.#id);
-    if (station) fillNow(this.#parts.now, station, this.#context);
+    const station = this.#parts && this.#context.stations.get(this.#id);
+    if (station) write(this.#parts.now.querySelector(".age"), ages(station, this.#context));
   }
 
   #frame(station) {
@@ -91,7 +103,13 @@ export class Panel {
     const parts = this.#parts;
     write(parts.chart, say("loading"));
     try {
-      const { system } = await ask(STATION_DETAIL, { system: systemId, station: id, from: start, to, day: this.#day() });
+      const { system } = await ask(STATION_DETAIL, {
+        system: systemId,
+        station: id,
+        from: start,
+        to,
+        day: this.#day(),
+      });
       if (parts === this.#parts) this.#drawDetail(system.station);
     } catch (error) {
       if (parts === this.#parts) write(parts.chart, say("failed", { reason: error.message }));
@@ -105,7 +123,7 @@ export class Panel {
   }
 
   #extend(station) {
-    this.tick();
+    fillNow(this.#parts.now, station, this.#context);
     if (!this.#rows || !station.status) return;
     const last = this.#rows.at(-1);
     const { state, bikes, docks, polledAt } = station.status;
@@ -149,13 +167,16 @@ function fillNow(place, station, context) {
   const isUnknown = stateOf(station) === "UNKNOWN";
   const state = make("p", { class: "state" }, mark(stateOf(station), signOf(station)), say(stateOf(station)));
   const shown = isUnknown ? null : status;
-  const figures = ["bikes", "docks", "bikesDisabled"].map((name) => figure(say(name), format.integer(shown?.[name]), name));
+  const figures = ["bikes", "docks", "bikesDisabled"].map((name) =>
+    figure(say(name), format.integer(shown?.[name]), name),
+  );
   const lines = [capacity(station, say), ...warnings(status, isUnknown, say)].filter(Boolean);
   const children = [state, make("dl", { class: "figures" }, ...figures), ...lines.map((line) => make("p", {}, line))];
   fill(place, ...children, make("p", { class: "age" }, ages(station, context)));
 }
 
-const figure = (label, value, name) => make("div", { "data-figure": name }, make("dd", {}, value), make("dt", {}, label));
+const figure = (label, value, name) =>
+  make("div", { "data-figure": name }, make("dd", {}, value), make("dt", {}, label));
 
 function capacity({ capacity: declared, observedCapacity: observed }, say) {
   const parts = [];
@@ -178,7 +199,10 @@ function warnings(status, isUnknown, say) {
 function ages({ status }, { say, format, situation }) {
   if (!status) return say("never");
   // While the state is known, every poll has seen the station, also those that changed nothing.
-  const seen = status.state === "UNKNOWN" ? Date.parse(status.polledAt) : Math.max(Date.parse(status.polledAt), situation.polledAt ?? 0);
+  const seen =
+    status.state === "UNKNOWN"
+      ? Date.parse(status.polledAt)
+      : Math.max(Date.parse(status.polledAt), situation.polledAt ?? 0);
   const age = say("seen", { age: format.duration((Date.now() - seen) / 1000) });
   return status.lastReported ? `${age} · ${say("reported", { moment: format.moment(status.lastReported) })}` : age;
 }

@@ -48,13 +48,44 @@ const stationDays = async (context, { day }) =>
 
 /** @type {Object<string, Report>} */
 export const REPORTS = {
-  stations: { title: "tableStations", load: async ({ stations }) => stations.all(), sort: by("station"), nothing: "waiting" },
-  network: { title: "tableNetwork", load: networkHistory, sort: by("time", true), nothing: "noHistory", control: "span", charts: [["bikes", "docks"], ["empty", "nearlyEmpty", "full", "unknown"]] }, // prettier-ignore
-  figures: { title: "tableFigures", load: stationDays, sort: by("emptyShare", true), nothing: "notComputed", control: "day" }, // prettier-ignore
+  stations: {
+    title: "tableStations",
+    load: async ({ stations }) => stations.all(),
+    sort: by("station"),
+    nothing: "waiting",
+  },
+  network: {
+    title: "tableNetwork",
+    load: networkHistory,
+    sort: by("time", true),
+    nothing: "noHistory",
+    control: "span",
+    charts: [
+      ["bikes", "docks"],
+      ["empty", "nearlyEmpty", "full", "unknown"],
+    ],
+  },
+  figures: {
+    title: "tableFigures",
+    load: stationDays,
+    sort: by("emptyShare", true),
+    nothing: "notComputed",
+    control: "day",
+  },
   days: { title: "tableDays", load: networkDays, sort: by("date", true), nothing: "notComputed" },
   outside: { title: "tableOutside", load: vehicles({ outside: true }), sort: by("bike"), nothing: "noVehicles" },
   reserved: { title: "tableReserved", load: vehicles({ reserved: true }), sort: by("station"), nothing: "noVehicles" },
   disabled: { title: "tableDisabled", load: vehicles({ disabled: true }), sort: by("station"), nothing: "noVehicles" },
-  charge: { title: "tableCharge", load: vehicles({ order: "CHARGE_DESC", first: 100 }), sort: by("", true), nothing: "noVehicles" }, // prettier-ignore
-  feeds: { title: "tableFeeds", load: async ({ ask, systemId }) => (await ask(FEEDS, { system: systemId })).system.feeds, sort: by("feed"), nothing: "none" }, // prettier-ignore
+  charge: {
+    title: "tableCharge",
+    load: vehicles({ order: "CHARGE_DESC", first: 100 }),
+    sort: by("", true),
+    nothing: "noVehicles",
+  },
+  feeds: {
+    title: "tableFeeds",
+    load: async ({ ask, systemId }) => (await ask(FEEDS, { system: systemId })).system.feeds,
+    sort: by("feed"),
+    nothing: "none",
+  },
 };

@@ -8,7 +8,12 @@ const MOST = 8;
 
 /** "Château d'Eau" → "chateau d eau". @param {string} text */
 export const fold = (text) =>
-  text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim(); // prettier-ignore
+  text
+    .normalize("NFD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
 
 /**
  * The stations whose name has every word of the text, those that begin with it first.

@@ -21,4 +21,5 @@ export function signOf(station) {
 export const sampleOf = (state) => SIGNS[state] ?? SAMPLES[state];
 
 /** Whether one can take a bike there now. */
-export const hasBikes = (station) => Boolean(station.status?.isRenting && stateOf(station) !== "UNKNOWN" && station.status.bikes > 0);
+export const hasBikes = (station) =>
+  Boolean(station.status?.isRenting && stateOf(station) !== "UNKNOWN" && station.status.bikes > 0);

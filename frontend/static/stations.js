@@ -30,6 +30,10 @@ export class Stations {
     return [...this.#byId.values()];
   }
 
+  get size() {
+    return this.#byId.size;
+  }
+
   /** Whether something is unknown and nothing is observed: the whole system is out of date. */
   get isStale() {
     const states = this.all().map(stateOf);

@@ -26,7 +26,11 @@ export class Tables {
     this.#grid = new Grid(this.#parts.grid, context);
     for (const [name, part] of Object.entries(this.#parts)) part.className = `tables-${name}`;
     const { tabs, title, controls, chart, grid } = this.#parts;
-    fill(element, tabs, make("div", { class: "tables-body" }, make("div", { class: "tables-head" }, title, controls), chart, grid));
+    fill(
+      element,
+      tabs,
+      make("div", { class: "tables-body" }, make("div", { class: "tables-head" }, title, controls), chart, grid),
+    );
   }
 
   /** @param {?string} name of a report; an unknown one is the first */
@@ -65,7 +69,11 @@ export class Tables {
 
   #tab(name) {
     const current = name === this.#name ? "page" : null;
-    return make("a", { href: writeRoute({ view: "tables", id: name }), "aria-current": current }, this.#context.say(REPORTS[name].title));
+    return make(
+      "a",
+      { href: writeRoute({ view: "tables", id: name }), "aria-current": current },
+      this.#context.say(REPORTS[name].title),
+    );
   }
 
   #control({ control }) {
@@ -75,7 +83,9 @@ export class Tables {
       return make("label", {}, say("day"), make("input", { type: "date", value: this.#choice.day, onchange }));
     }
     if (control !== "span") return null;
-    const options = SPANS.map((span, index) => make("option", { value: index, selected: index === this.#choice.span }, spanText(span, say)));
+    const options = SPANS.map((span, index) =>
+      make("option", { value: index, selected: index === this.#choice.span }, spanText(span, say)),
+    );
     const onchange = ({ target }) => this.#choose({ span: Number(target.value) });
     return make("label", {}, say("span"), make("select", { onchange }, ...options));
   }

@@ -36,13 +36,15 @@ class Trip(NamedTuple):
 
 
 _WEEKDAY = (
-    Purpose(0.36, 8.1, 0.55, "home", "work"),
+    Purpose(0.34, 8.1, 0.55, "home", "work"),
     Purpose(0.06, 12.2, 0.4, "work", "leisure"),
     Purpose(0.06, 13.6, 0.4, "leisure", "work"),
-    Purpose(0.34, 17.6, 0.9, "work", "home"),
+    Purpose(0.31, 17.6, 0.9, "work", "home"),
     Purpose(0.08, 19.0, 1.2, "home", "leisure"),
     Purpose(0.07, 22.5, 1.5, "leisure", "home"),
     Purpose(0.03, 16.0, 6.0, "home", "home"),
+    # The night is quiet, but not dead.
+    Purpose(0.05, 25.5, 1.5, "leisure", "home"),
 )
 _WEEKEND = (
     Purpose(0.50, 14.5, 2.2, "home", "leisure"),

@@ -8,7 +8,18 @@ const fr = createFormat("fr", "Europe/Paris");
 const plain = (text) => text.replace(/[\u00a0\u202f]/g, " ");
 
 test("what is not known is a dash, and zero is zero", () => {
-  for (const name of ["integer", "decimal", "share", "clock", "moment", "day", "distance", "duration", "bytes", "milliseconds"]) {
+  for (const name of [
+    "integer",
+    "decimal",
+    "share",
+    "clock",
+    "moment",
+    "day",
+    "distance",
+    "duration",
+    "bytes",
+    "milliseconds",
+  ]) {
     assert.equal(en[name](null), UNKNOWN, name);
     assert.equal(en[name](undefined), UNKNOWN, name);
   }
@@ -17,16 +28,25 @@ test("what is not known is a dash, and zero is zero", () => {
 });
 
 test("a share is rounded, but never to all or nothing", () => {
-  assert.deepEqual([0, 0.001, 0.254, 0.996, 1].map((share) => en.share(share)), ["0%", "< 1%", "25%", "> 99%", "100%"]);
+  assert.deepEqual(
+    [0, 0.001, 0.254, 0.996, 1].map((share) => en.share(share)),
+    ["0%", "< 1%", "25%", "> 99%", "100%"],
+  );
 });
 
 test("an age is told in the largest unit that fits", () => {
-  assert.deepEqual([-3, 12, 60, 7200, 400_000].map((seconds) => plain(en.duration(seconds))), ["0 secs", "12 secs", "1 min", "2 hrs", "4 days"]);
+  assert.deepEqual(
+    [-3, 12, 60, 7200, 400_000].map((seconds) => plain(en.duration(seconds))),
+    ["0 secs", "12 secs", "1 min", "2 hrs", "4 days"],
+  );
   assert.equal(plain(fr.duration(125)), "2 min");
 });
 
 test("distances are rounded as one would say them", () => {
-  assert.deepEqual([234, 1234, 23_456].map((metres) => plain(en.distance(metres))), ["230 m", "1.2 km", "23 km"]);
+  assert.deepEqual(
+    [234, 1234, 23_456].map((metres) => plain(en.distance(metres))),
+    ["230 m", "1.2 km", "23 km"],
+  );
 });
 
 test("times are those of the system, wherever the reader is", () => {

@@ -12,6 +12,9 @@ test("rows sort either way, and unknown values come last both ways", () => {
 
 test("texts sort as people sort them, and the rows given stay as they were", () => {
   const rows = ["Zola", "Écoles", "Europe"];
-  assert.deepEqual(sorted(rows, (name) => name, false), ["Écoles", "Europe", "Zola"]);
+  assert.deepEqual(
+    sorted(rows, (name) => name, false),
+    ["Écoles", "Europe", "Zola"],
+  );
   assert.deepEqual(rows, ["Zola", "Écoles", "Europe"]);
 });

@@ -79,9 +79,18 @@ const update = (cursor) => ({ stationUpdates: { snapshot: false, cursor, polledA
 const answer = ({ socket, id }, data) => socket.tell({ id, type: "next", payload: { data } });
 
 test("waits double up to 20 s and are spread over their upper half", () => {
-  assert.equal(retryDelay(0, () => 1), 500);
-  assert.equal(retryDelay(3, () => 0), 2000);
-  assert.deepEqual([6, 30, 2000].map((tries) => retryDelay(tries, () => 1)), [20_000, 20_000, 20_000]);
+  assert.equal(
+    retryDelay(0, () => 1),
+    500,
+  );
+  assert.equal(
+    retryDelay(3, () => 0),
+    2000,
+  );
+  assert.deepEqual(
+    [6, 30, 2000].map((tries) => retryDelay(tries, () => 1)),
+    [20_000, 20_000, 20_000],
+  );
 });
 
 test("the page is live with the first update, and asks for everything at first", async () => {
@@ -94,7 +103,10 @@ test("the page is live with the first update, and asks for everything at first",
   live.stop();
 });
 
-for (const [name, code] of [["a restart of the server", 1012], ["a close that graphql-ws takes as final", 4400]]) {
+for (const [name, code] of [
+  ["a restart of the server", 1012],
+  ["a close that graphql-ws takes as final", 4400],
+]) {
   test(`after ${name} the page goes on from its cursor`, async () => {
     const { server, seen, live } = start();
     await until(() => server.subscribed.length === 2);

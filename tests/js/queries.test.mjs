@@ -11,6 +11,9 @@ const schema = buildSchema(readFileSync(new URL("../../backend/schema.graphql", 
 
 for (const [name, document] of Object.entries(queries)) {
   test(`${name} is valid in the schema`, () => {
-    assert.deepEqual(validate(schema, parse(document)).map(({ message }) => message), []);
+    assert.deepEqual(
+      validate(schema, parse(document)).map(({ message }) => message),
+      [],
+    );
   });
 }

@@ -4,7 +4,11 @@ import test from "node:test";
 import { readRoute, systemAddress, writeRoute } from "../../frontend/static/route.js";
 
 test("every place has an address that leads back to it, whatever is in an id", () => {
-  for (const route of [{ view: "station", id: "a&b=ç #1/é" }, { view: "tables", id: "network" }, { view: "map", id: null }]) {
+  for (const route of [
+    { view: "station", id: "a&b=ç #1/é" },
+    { view: "tables", id: "network" },
+    { view: "map", id: null },
+  ]) {
     assert.deepEqual(readRoute(writeRoute(route)), route);
   }
   assert.deepEqual(readRoute(writeRoute({ view: "near", id: "" })), { view: "near", id: null });

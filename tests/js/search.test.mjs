@@ -4,7 +4,9 @@ import test from "node:test";
 import { find, fold } from "../../frontend/static/search.js";
 
 const names = (found) => found.map(({ name }) => name);
-const STATIONS = ["Château", "Cité internationale", "Place du Château", "Liberté", "<img src=x onerror=alert(1)>"].map((name) => ({ name }));
+const STATIONS = ["Château", "Cité internationale", "Place du Château", "Liberté", "<img src=x onerror=alert(1)>"].map(
+  (name) => ({ name }),
+);
 
 test("accents, case and punctuation don't count", () => {
   assert.equal(fold("D'Estrées  – Œuvre"), "d estrees œuvre");

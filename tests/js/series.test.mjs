@@ -17,7 +17,11 @@ test("a state holds as a step up to the next one, and the last one up to the end
 });
 
 test("unknown time is a gap, never the value before it", () => {
-  const { columns, gaps } = stationSeries([row(100, 5, null), row(160, null, null, "UNKNOWN"), row(400, 3, 2)], 100_000, 460_000);
+  const { columns, gaps } = stationSeries(
+    [row(100, 5, null), row(160, null, null, "UNKNOWN"), row(400, 3, 2)],
+    100_000,
+    460_000,
+  );
   assert.deepEqual(columns[1], [5, 5, null, null, 3, 3]);
   assert.deepEqual(columns[2], [null, null, null, null, 2, 2]);
   assert.deepEqual(gaps, [[160, 400]]);
@@ -25,7 +29,10 @@ test("unknown time is a gap, never the value before it", () => {
 
 test("what is before the first row was not seen", () => {
   assert.deepEqual(stationSeries([row(100, 1, 1)], 40_000, 200_000).gaps, [[40, 100]]);
-  assert.deepEqual(stationSeries([row(100, null, null, "UNKNOWN")], 40_000, 200_000).gaps, [[40, 100], [100, 200]]);
+  assert.deepEqual(stationSeries([row(100, null, null, "UNKNOWN")], 40_000, 200_000).gaps, [
+    [40, 100],
+    [100, 200],
+  ]);
 });
 
 test("the network's line breaks where polls are missing", () => {

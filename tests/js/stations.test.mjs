@@ -4,7 +4,13 @@ import test from "node:test";
 import { Stations } from "../../frontend/static/stations.js";
 import { hasBikes, signOf, stateOf } from "../../frontend/static/states.js";
 
-const station = (id, state, bikes = 4) => ({ id, name: id, lat: 0, lon: 0, status: { state, bikes, docks: 3, isRenting: true } });
+const station = (id, state, bikes = 4) => ({
+  id,
+  name: id,
+  lat: 0,
+  lon: 0,
+  status: { state, bikes, docks: 3, isRenting: true },
+});
 const update = (snapshot, polledAt, ...stations) => ({ snapshot, cursor: "c", polledAt, stations });
 
 test("a change is laid over what is known, a snapshot replaces it", () => {
@@ -14,7 +20,11 @@ test("a change is laid over what is known, a snapshot replaces it", () => {
   stations.apply(update(true, "2026-11-23T10:00:00Z", station("a", "NORMAL"), station("b", "FULL")));
   stations.apply(update(false, "2026-11-23T10:01:00Z", station("b", "NORMAL")));
   stations.apply(update(true, "2026-11-23T10:02:00Z", station("b", "EMPTY", 0)));
-  assert.deepEqual(changes, [[["a", "b"], []], [["b"], []], [["b"], ["a"]]]);
+  assert.deepEqual(changes, [
+    [["a", "b"], []],
+    [["b"], []],
+    [["b"], ["a"]],
+  ]);
   assert.deepEqual(stations.all(), [station("b", "EMPTY", 0)]);
   assert.equal(stations.polledAt, Date.parse("2026-11-23T10:02:00Z"));
 });
@@ -40,7 +50,10 @@ test("a system is out of date when nothing of it is observed, closed stations as
 });
 
 test("a mark shows the number of bikes, or a sign where no number means anything", () => {
-  assert.deepEqual(["NORMAL", "CLOSED", "UNKNOWN", "OUT_OF_SERVICE"].map((state) => signOf(station("a", state))), ["4", "×", "?", "–"]);
+  assert.deepEqual(
+    ["NORMAL", "CLOSED", "UNKNOWN", "OUT_OF_SERVICE"].map((state) => signOf(station("a", state))),
+    ["4", "×", "?", "–"],
+  );
   assert.equal(signOf(station("a", "NEARLY_FULL", null)), "?");
   assert.equal(stateOf({ ...station("a", "NORMAL"), status: null }), "UNKNOWN");
 });

@@ -7,7 +7,6 @@ import socket
 from pathlib import Path
 
 from pipeline.java import find_java
-
 from tests.servers import jars
 from tests.servers.process import Server, free_port
 

@@ -32,6 +32,4 @@ subscription {
 }
 
 const defaultQuery = await firstQuery();
-window.ReactDOM.createRoot(root).render(
-  window.React.createElement(window.GraphiQL, { fetcher, defaultQuery }),
-);
+window.ReactDOM.createRoot(root).render(window.React.createElement(window.GraphiQL, { fetcher, defaultQuery }));

@@ -1,0 +1,111 @@
+/** Many stations seen from far: shapes without numbers, drawn on one canvas instead of an element each. */
+
+import { STATES, stateOf } from "./states.js";
+
+const RADIUS = 6;
+const BORDER = 1.5;
+
+/** The shapes of markers.css, in units of the radius around 0, 0. */
+const SHAPES = {
+  NORMAL: "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z",
+  NEARLY_EMPTY: "M0 1.4L-.71 .71A1 1 0 1 1 .71 .71Z",
+  EMPTY: "M0-1.2L1.2 0L0 1.2L-1.2 0Z",
+  NEARLY_FULL: "M0-1.4L.71-.71A1 1 0 1 1-.71-.71Z",
+  FULL: "M-.9-.9H.9V.9H-.9Z",
+  CLOSED: "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0ZM-.5-.5L.5 .5M-.5 .5L.5-.5",
+  OUT_OF_SERVICE: "M-1-.6H1V.6H-1Z",
+  UNKNOWN: "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z",
+};
+const COLOURS = {
+  NORMAL: "--normal",
+  NEARLY_EMPTY: "--nearly-empty",
+  EMPTY: "--empty",
+  NEARLY_FULL: "--nearly-full",
+  FULL: "--full",
+  CLOSED: "--closed",
+  OUT_OF_SERVICE: "--closed",
+  UNKNOWN: "--unknown",
+};
+
+/** How each state is drawn. @returns {Object<string, {path: Path2D, fill: string, border: string}>} */
+function looks() {
+  const sheet = getComputedStyle(document.documentElement);
+  const colour = (name) => sheet.getPropertyValue(name).trim();
+  const scale = new DOMMatrix([RADIUS, 0, 0, RADIUS, 0, 0]);
+  const look = (state) => {
+    const path = new Path2D();
+    path.addPath(new Path2D(SHAPES[state]), scale);
+    return { path, fill: colour(COLOURS[state]), border: state === "UNKNOWN" ? colour("--closed") : "#fff" };
+  };
+  return Object.fromEntries(STATES.map((state) => [state, look(state)]));
+}
+
+/** A circle of Leaflet's canvas that is drawn as the shape of its state. */
+function dotClass(leaflet) {
+  const byState = looks();
+  return leaflet.CircleMarker.extend({
+    _updatePath() {
+      const renderer = this._renderer;
+      if (renderer._drawing && !this._empty()) paint(renderer._ctx, this._point, byState[this.options.state]);
+    },
+  });
+}
+
+function paint(ctx, { x, y }, { path, fill, border }) {
+  ctx.save();
+  ctx.translate(x, y);
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = fill;
+  ctx.strokeStyle = border;
+  ctx.lineWidth = BORDER;
+  ctx.fill(path);
+  ctx.stroke(path);
+  ctx.restore();
+}
+
+export class Dots {
+  #group;
+  #renderer;
+  #Dot;
+  #attend;
+  /** @type {Map<string, object>} */
+  #byId = new Map();
+
+  /** @param {object} leaflet @param {(layer: object, id: string) => void} attend makes a dot answer to the pointer */
+  constructor(leaflet, attend) {
+    this.#group = leaflet.layerGroup();
+    this.#renderer = leaflet.canvas({ padding: 0.3, tolerance: 4 });
+    this.#Dot = dotClass(leaflet);
+    this.#attend = attend;
+  }
+
+  /** @param {object} map */
+  show(map) {
+    this.#group.addTo(map);
+  }
+
+  hide() {
+    this.#group.remove();
+  }
+
+  /** @param {import("./stations.js").Station} station */
+  draw(station) {
+    const [known, place, state] = [this.#byId.get(station.id), [station.lat, station.lon], stateOf(station)];
+    if (!known) this.#add(station.id, place, state);
+    else if (known.options.state !== state) known.setStyle({ state });
+    if (known && !known.getLatLng().equals(place)) known.setLatLng(place);
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    this.#byId.get(id)?.removeFrom(this.#group);
+    this.#byId.delete(id);
+  }
+
+  #add(id, place, state) {
+    const dot = new this.#Dot(place, { renderer: this.#renderer, radius: RADIUS + 1, weight: BORDER, state });
+    this.#attend(dot, id);
+    this.#byId.set(id, dot);
+    this.#group.addLayer(dot);
+  }
+}

@@ -1,0 +1,170 @@
+"""What is done beside the stream: on time, again after a failure, and never taking what is still needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from pipeline import lake
+from pipeline.instruments import StreamInstruments
+from pipeline.model import SystemInformation, Topic
+from pipeline.ports import Consumed, Log, LogError, Row, Store, TopicPartition
+from pipeline.results import TOPICS
+from pipeline.settings import Settings
+from pipeline.tables import BATCH_DAY, NETWORK_HISTORY, SYSTEM, TABLES
+from pipeline.tending import Chore, Tending, sentence
+from pipeline.wiring import open_log, open_store
+from tests.made_polls import MINUTE, START, log_records, offsets, poll, rows
+from tests.made_polls import SYSTEM as BREST
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NOW = datetime(2026, 3, 2, 20, 7, tzinfo=UTC)
+
+
+class Place(NamedTuple):
+    settings: Settings
+    log: Log
+    store: Store
+    tending: Tending
+
+
+@asynccontextmanager
+async def opened(spark: SparkSession, folder: Path, **settings: object) -> AsyncIterator[Place]:
+    read = Settings.read(data=folder, **settings)
+    async with open_log(read.log) as log, open_store(read.store) as store:
+        await log.create(list(Topic))
+        await store.create(TABLES)
+        yield Place(read, log, store, Tending(spark, read, log, store))
+
+
+async def test_a_chore_is_done_when_it_is_due_and_not_before() -> None:
+    done: list[datetime] = []
+
+    async def work(now: datetime) -> None:
+        done.append(now)
+
+    chore = Chore("dishes", work, timedelta(minutes=10), NOW)
+    for minutes in (-1, 0, 5, 9, 10, 11):
+        await chore.do(NOW + minutes * MINUTE, StreamInstruments())
+    assert done == [NOW, NOW + 10 * MINUTE]
+
+
+async def test_a_chore_that_fails_is_named_and_tried_again_less_and_less_often(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tried: list[int] = []
+
+    async def work(now: datetime) -> None:
+        tried.append(int((now - NOW).total_seconds()))
+        if len(tried) < 5:
+            msg = "the disk is full"
+            raise LogError(msg)
+
+    chore = Chore("dishes", work, timedelta(minutes=3), NOW)
+    instruments = StreamInstruments()
+    for seconds in range(0, 900, 10):
+        await chore.do(NOW + timedelta(seconds=seconds), instruments)
+    assert tried == [0, 30, 90, 210, 390, 570, 750]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        f"dishes: failed and is tried again in {seconds} s: the disk is full" for seconds in (30, 60, 120, 180)
+    ]
+
+
+def test_an_error_is_said_in_one_line() -> None:
+    assert sentence(LogError("The log is full.")) == "The log is full."
+    assert sentence(ValueError("first\nsecond")) == "first (ValueError)"
+    assert sentence(KeyError()) == "no reason given (KeyError)"
+
+
+@pytest.mark.spark
+async def test_the_lake_gets_the_hours_that_were_over_five_minutes_ago(spark: SparkSession, tmp_path: Path) -> None:
+    async with opened(spark, tmp_path) as place:
+        await place.log.publish(BREST, log_records(poll(START, {"a": (1, 9)})))
+        appended = datetime.now(UTC)
+        next_hour = (appended + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+        await place.tending.advance_lake(next_hour + 4 * MINUTE)
+        assert await place.store.offsets(lake.JOB) == {}
+        await place.tending.advance_lake(next_hour + 5 * MINUTE)
+        assert await place.store.offsets(lake.JOB) == await place.log.end_offsets(TOPICS)
+
+
+@pytest.mark.spark
+async def test_figures_are_those_of_today_and_of_yesterday_until_it_is_complete(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    async with opened(spark, tmp_path) as place:
+        system = SystemInformation(system_id=BREST, polled_at=START, name="Brest", time_zone="Europe/Paris")
+        row: Row = {
+            "part": "all",
+            "system_id": BREST,
+            "polled_at": START,
+            "name": "Brest",
+            "time_zone": system.time_zone,
+        }
+        await place.store.write({SYSTEM: [row]})
+        await place.tending.compute_figures(NOW)
+        computed = {str(row["date"]): row["is_complete"] for row in await rows(place.store, BATCH_DAY, BREST)}
+        assert computed["2026-03-01"] is True
+        assert "2026-03-02" in computed
+        first = await rows(place.store, BATCH_DAY, BREST)
+        await place.tending.compute_figures(NOW)
+        second = await rows(place.store, BATCH_DAY, BREST)
+    by_date = [{row["date"]: row["computed_at"] for row in found} for found in (first, second)]
+    yesterday, today = sorted(by_date[0])
+    assert by_date[1][yesterday] == by_date[0][yesterday]
+    assert by_date[1][today] > by_date[0][today]
+
+
+@pytest.mark.spark
+async def test_the_log_keeps_what_stream_or_lake_still_need(spark: SparkSession, tmp_path: Path) -> None:
+    async with opened(spark, tmp_path, retention_days=1) as place:
+        for number in range(3):
+            await place.log.publish(BREST, log_records(poll(START + number * MINUTE, {"a": (1, 9)})))
+        later = datetime.now(UTC) + timedelta(days=2)
+
+        async def kept() -> int:
+            await place.tending.retire_log(later)
+            everything = await place.log.end_offsets(TOPICS)
+            frame = place.log.frame(spark, TOPICS, {}, everything)
+            return await asyncio.to_thread(frame.count)
+
+        assert await kept() == 6
+        await place.store.write({}, Consumed("stream", offsets(6, TOPICS)))
+        assert await kept() == 6
+        await place.store.write({}, Consumed(lake.JOB, offsets(4, TOPICS)))
+        assert await kept() == 2
+
+
+@pytest.mark.spark
+async def test_a_topic_with_nothing_new_does_not_hold_the_log_up(spark: SparkSession, tmp_path: Path) -> None:
+    async with opened(spark, tmp_path, retention_days=1) as place:
+        system = SystemInformation(system_id=BREST, polled_at=START, name="Brest", time_zone="Europe/Paris")
+        await place.log.publish(BREST, log_records([system, *poll(START, {"a": (1, 9)})]))
+        # As the stream counts: behind each topic's own last record.
+        ends = {Topic.SYSTEM_INFORMATION: 1, Topic.FEED_STATUS: 2, Topic.STATION_STATUS: 3}
+        consumed = {TopicPartition(topic, 0): end for topic, end in ends.items()}
+        await place.store.write({}, Consumed("stream", consumed))
+        await place.store.write({}, Consumed(lake.JOB, offsets(3, TOPICS)))
+        await place.tending.retire_log(datetime.now(UTC) + timedelta(days=2))
+        frame = place.log.frame(spark, TOPICS, {}, offsets(3, TOPICS))
+        assert await asyncio.to_thread(frame.collect) == []
+
+
+@pytest.mark.spark
+async def test_rows_that_outlived_their_table_are_removed(spark: SparkSession, tmp_path: Path) -> None:
+    async with opened(spark, tmp_path) as place:
+        row: Row = {"system_id": BREST, "day": START.date(), "polled_at": START, "bikes": 1}
+        await place.store.write({NETWORK_HISTORY: [row]})
+        await place.tending.expire_store(datetime.now(UTC))
+        assert len(await rows(place.store, NETWORK_HISTORY, BREST, START.date())) == 1
+        await place.tending.expire_store(datetime.now(UTC) + timedelta(days=500))
+        assert await rows(place.store, NETWORK_HISTORY, BREST, START.date()) == []
