@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from backend.folder import held
 from backend.supervisor import Part, Supervisor
+from pipeline.folder import held
 from pipeline.java import find_java
 from pipeline.listener import address, listen
 from pipeline.settings import Settings

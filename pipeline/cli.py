@@ -221,6 +221,31 @@ def _in_utc(instant: datetime) -> str:
 
 
 @app.command()
+def migrate(
+    from_log: Annotated[
+        str | None, typer.Option(metavar="URL", help="Log to move; default: the data folder's.")
+    ] = None,
+    from_store: Annotated[
+        str | None, typer.Option(metavar="URL", help="Store to move; default: the data folder's.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Move an installation on this machine to the log and the store that BIKEWIRE_LOG and BIKEWIRE_STORE name.
+
+    Nothing of either may run. Killed, it goes on where it was; what it moves stays as it is.
+
+    Example: [bold]bikewire migrate --from-log sqlite:////srv/log.sqlite --from-store sqlite:////srv/store.sqlite[/]
+    """
+    import asyncio
+
+    from pipeline.migrate_view import migrate_on
+
+    settings = configure(data=data)
+    with stoppable("Stopped moving; run it again to go on from here."):
+        asyncio.run(migrate_on(screen, settings, from_log, from_store))
+
+
+@app.command()
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False, data: Data = None
 ) -> None:

@@ -111,6 +111,14 @@ class Log(ABC):
         """
 
     @abstractmethod
+    async def claim(self) -> None:
+        """Be the publisher of this process's role from now on, not only from its first publish on.
+
+        On return, what a process before it in that role was killed in the middle of is there for every reader, or
+        will never be.
+        """
+
+    @abstractmethod
     def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
         """Every record from ``offsets`` on, then each new publish as it comes, for ever.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.ports import Log, Store
 from pipeline.settings import SettingsError
 
@@ -41,6 +43,19 @@ def open_store(url: str) -> Store:
         return CassandraStore(place)
     msg = f"BIKEWIRE_STORE: {url!r} names no store that Bikewire knows; use {STORES}."
     raise SettingsError(msg)
+
+
+def local_file(url: str) -> Path | None:
+    """The file of a sqlite:// URL; None where the engine is another."""
+    scheme, _, rest = url.partition("://")
+    return Path(rest.removeprefix("/")).absolute() if scheme == "sqlite" else None
+
+
+def is_open_elsewhere(file: Path) -> bool:
+    """Whether any process has the file of a log or a store open."""
+    from pipeline.adapters import sqlite
+
+    return sqlite.is_open_elsewhere(file)
 
 
 def _split(url: str, setting: str) -> tuple[str, str]:

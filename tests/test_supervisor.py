@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend.folder import FolderInUse, held
 from backend.supervisor import Part, PartRefused, Supervisor
+from pipeline.folder import FolderInUse, held
 from pipeline.settings import SettingsError
 
 # Each is run as: python -c SCRIPT --parent DESCRIPTOR ARGUMENT...

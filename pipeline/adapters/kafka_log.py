@@ -56,6 +56,9 @@ class KafkaLog(Log):
         if records:
             await self._publisher.publish(partition_key, records)
 
+    async def claim(self) -> None:
+        await self._publisher.claim()
+
     async def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
         """Goes on by itself after an outage of the brokers, and takes partitions that are added.
 

@@ -79,6 +79,15 @@ class KafkaPublisher:
             finally:
                 slow.cancel()
 
+    async def claim(self) -> None:
+        """Take over from a process before this one with the role: its open transaction is ended, one way or the other.
+
+        Raises LogError.
+        """
+        async with self._lock:
+            await self._settle()
+            await self._ready()
+
     def _tell(self) -> None:
         logger.warning("kafka: a publish waits for %s, for up to %d s", self._place.bootstrap, PUBLISH_SECONDS)
 
@@ -100,10 +109,9 @@ class KafkaPublisher:
                 await self._topics.counts({record.topic for record in records}, fresh=True)
         except (LogError, TimeoutError) as error:
             missing = f" {error}"
-        outcome = "and may yet appear" if self._ending is not None else "and was given up"
-        return (
-            f"Kafka at {self._place.bootstrap} did not take a publish within {PUBLISH_SECONDS:g} s, {outcome}.{missing}"
-        )
+        may_appear = self._ending is not None and self._is_committing
+        outcome = "it may yet appear" if may_appear else "nothing of it was published"
+        return f"Kafka at {self._place.bootstrap} took no publish within {PUBLISH_SECONDS:g} s; {outcome}.{missing}"
 
     async def _publish(self, partition: int, records: Sequence[LogRecord]) -> None:
         while True:

@@ -59,6 +59,18 @@ def connect(path: Path, synchronous: Synchronous = "NORMAL", *, create: bool = F
     return connection
 
 
+def is_open_elsewhere(path: Path) -> bool:
+    """Whether a process, this one included, has the file open; also one that only waits for news of it."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        try:
+            # A connection to a file in WAL mode always holds a shared lock on it.
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            return is_busy(error)
+    return False
+
+
 def make(path: Path, build: Callable[[sqlite3.Connection], None], synchronous: Synchronous) -> None:
     """Make the file if needed, in WAL mode, and let ``build`` make what is missing in one transaction.
 

@@ -64,6 +64,9 @@ class SqliteLog(Log):
         if records:
             await self._writer.run(_publish, records)
 
+    async def claim(self) -> None:
+        """Has no effect: a transaction ends with its process."""
+
     async def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
         reader = Threads(self._path, 1, "NORMAL", self._failed)
         try:
