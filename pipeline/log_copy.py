@@ -122,6 +122,7 @@ class LogCopy:
             self.records += len(records)
         self._position = self._pending[-1].offset + 1
         self._pending = []
+        await self._target.settle(TOPICS)
         ends = await self._target.end_offsets(TOPICS)
         await self._store.write({}, Consumed(JOB, {self._place: self._position, **ends}))
 

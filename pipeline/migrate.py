@@ -123,7 +123,7 @@ class _Move:
         await self._check_lake(jobs[lake.JOB])
         state = await self._state()
         # From here on a run before this one has either published something or never will.
-        await self.log.claim()
+        await self.log.settle(TOPICS)
         await self._begin(state)
         report.was_done = await self.store.offsets(_DONE_JOB) == state
         if report.was_done:

@@ -111,11 +111,11 @@ class Log(ABC):
         """
 
     @abstractmethod
-    async def claim(self) -> None:
-        """Be the publisher of this process's role from now on, not only from its first publish on.
+    async def settle(self, topics: Sequence[str]) -> None:
+        """Wait until whatever is going to be in the topics of what was published so far is there for every reader.
 
-        On return, what a process before it in that role was killed in the middle of is there for every reader, or
-        will never be.
+        That is also what a process before this one, in the same role, was killed in the middle of; it can't publish
+        any more. Raises LogError when others' publishes go on and on.
         """
 
     @abstractmethod

@@ -56,8 +56,10 @@ class KafkaLog(Log):
         if records:
             await self._publisher.publish(partition_key, records)
 
-    async def claim(self) -> None:
+    async def settle(self, topics: Sequence[str]) -> None:
+        """Kafka says that a transaction is committed some milliseconds before readers are given it."""
         await self._publisher.claim()
+        await self._offsets.settle(topics)
 
     async def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
         """Goes on by itself after an outage of the brokers, and takes partitions that are added.

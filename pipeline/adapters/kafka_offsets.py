@@ -19,6 +19,9 @@ from pipeline.ports import Offsets, TopicPartition
 
 FIND_SECONDS = 10.0
 
+SETTLE_SECONDS = 30.0
+"""By then the transaction of a publisher that was killed has been ended by the broker."""
+
 _PROBE_BYTES = 65_536
 
 
@@ -43,6 +46,12 @@ class KafkaOffsets:
         async with telling(self._place, "say where its topics end"):
             reader = await self._clients.reader(committed=committed)
             return self._named(await reader.end_offsets(places))
+
+    async def settle(self, topics: Collection[str]) -> None:
+        """Wait until no transaction is open in the topics."""
+        async with telling(self._place, "end the transactions in its topics"), asyncio.timeout(SETTLE_SECONDS):
+            while await self.end(topics) != await self.end(topics, committed=False):
+                await asyncio.sleep(0.005)
 
     async def at(self, topics: Collection[str], instant: datetime) -> Offsets:
         """Of each partition where the first publish appended at or after the instant begins, else its end."""

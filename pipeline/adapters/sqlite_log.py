@@ -64,8 +64,8 @@ class SqliteLog(Log):
         if records:
             await self._writer.run(_publish, records)
 
-    async def claim(self) -> None:
-        """Has no effect: a transaction ends with its process."""
+    async def settle(self, topics: Sequence[str]) -> None:
+        """Has nothing to wait for: a transaction that is over is there, and it ends with its process."""
 
     async def subscribe(self, topics: Sequence[str], offsets: Offsets) -> AsyncGenerator[LogBatch, None]:
         reader = Threads(self._path, 1, "NORMAL", self._failed)
