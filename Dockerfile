@@ -1,5 +1,6 @@
 # One image for every process of Bikewire and for Spark's own master and workers. What changes least comes first, so
-# that a changed line of code costs a copy. By itself it runs everything in one container: docker run -p 8000:8000 IMAGE
+# that a changed line of code costs a copy. By itself it runs everything in one container:
+# docker run --init -p 8000:8000 -v bikewire:/data IMAGE
 
 # Bookworm: the newest Debian that has Java 17.
 ARG PYTHON=python:3.11-slim-bookworm
@@ -18,14 +19,17 @@ FROM python AS packages
 RUN python -m venv /opt/bikewire
 COPY requirements.lock /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/bikewire/bin/pip install --quiet --require-hashes -r /build/requirements.lock \
- # Of Spark: what only Kubernetes and state kept in RocksDB need.
- && cd /opt/bikewire/lib/python3.11/site-packages/pyspark \
- && rm -rf examples data jars/kubernetes-* jars/spark-kubernetes_* jars/rocksdbjni-*
+    /opt/bikewire/bin/pip install --quiet --require-hashes -r /build/requirements.lock
 # The command and where its packages will lie; the packages themselves come last, since they change most.
 COPY pyproject.toml /app/
 RUN cd /app && touch README.md && mkdir backend frontend pipeline && touch backend/__init__.py frontend/__init__.py pipeline/__init__.py \
- && /opt/bikewire/bin/pip install --quiet --no-deps --editable .
+ && /opt/bikewire/bin/pip install --quiet --no-deps --editable . \
+ && /opt/bikewire/bin/pip uninstall --quiet --yes pip setuptools \
+ # Of the libraries: their own tests, and what only Kubernetes, RocksDB, Spark Connect and Arrow Flight need.
+ && cd /opt/bikewire/lib/python3.11/site-packages \
+ && find . -type d -name tests -prune -exec rm -rf {} + \
+ && rm -rf pyspark/examples pyspark/data pyspark/jars/connect-repl pyspark/jars/*kubernetes* pyspark/jars/rocksdbjni-* \
+    pyarrow/include pyarrow/*flight*
 
 # The jars of Spark's source for Kafka, so that nothing is fetched at a start.
 FROM java AS jars
@@ -57,7 +61,7 @@ ENV PATH=/opt/bikewire/bin:$PATH \
     SPARK_SCALA_VERSION=2.13 \
     BIKEWIRE_DATA=/data \
     BIKEWIRE_HOST=0.0.0.0
-COPY --chmod=755 deploy/answers deploy/connected /usr/local/bin/
+COPY --chmod=755 deploy/answers /usr/local/bin/
 COPY pyproject.toml /app/
 COPY frontend /app/frontend
 COPY pipeline /app/pipeline
@@ -67,7 +71,6 @@ USER bikewire
 # An archive of Spark's classes, from which it starts in half the time; at the first start it would be made anew.
 RUN bikewire stream --available-now --data /tmp/empty && rm -r /tmp/empty
 WORKDIR /data
-VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["answers", "8000", "/readyz"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["answers", "8000", "/readyz"]
 CMD ["bikewire", "up"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -9,15 +10,23 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
-from tests.compose.stack import ComposeFailed, Stack
+from tests.compose.stack import ComposeFailed, Stack, left, require_docker
 from tests.compose.visitor import POLL_SECONDS, NotSeen, Visitor, longest_gap, until_seen
 
 PATIENCE_SECONDS = 150.0
 """How long anything may take to be as it should."""
 
 AT_ONCE_SECONDS = 5.0
+
+COUNTED = {
+    "api:8000": "bikewire_polls",
+    "poller:9464": "bikewire_polls_published",
+    "stream:9464": "bikewire_batch_seconds",
+}
+"""Of each place that Prometheus asks, what it must have counted by now."""
 
 HISTORY = timedelta(seconds=30)
 """How far back a look into the history goes."""
@@ -77,6 +86,13 @@ class Report:
 
 def main() -> int:
     """The exit status: 0 when every check passed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    try:
+        require_docker()
+    except ComposeFailed as error:
+        screen.print(f"Docker with Compose v2 is needed: {error}")
+        return 2
     report, started = Report(), time.monotonic()
     for file in sys.argv[1:] or FILES:
         try_file(Stack(file), FILES[file], report)
@@ -84,25 +100,42 @@ def main() -> int:
     return 1 if report.failed else 0
 
 
+def _end(number: int, _frame: object) -> None:
+    # By way of what takes everything down.
+    sys.exit(128 + number)
+
+
 def try_file(stack: Stack, victims: Sequence[Victim], report: Report) -> None:
     """Everything with one file; whatever happens it is taken down with its volumes."""
     screen.print(stack.file)
     before = report.failed
     try:
-        timed(report, "built", stack.build)
-        timed(report, "all containers are up and healthy", stack.up)
-        look_around(stack, report)
-        for victim in victims:
-            kill(stack, victim, report)
-        if stack.file == "docker-compose-mini.yml":
-            begin_again(stack, report)
-    except ComposeFailed as error:
+        # A run that was killed has left its containers, and they have come back with the engine.
+        stack.remove()
+        try_up(stack, victims, report)
+    except (ComposeFailed, NotSeen) as error:
         screen.print(f"  FAILED  {error}")
         report.failed += 1
     finally:
         if report.failed > before:
             screen.print(stack.logs())
-        timed(report, "down, with its volumes", partial(stack.down, volumes=True))
+        timed(report, "down, with its volumes", stack.remove)
+    report.check("nothing is left", _nothing_left, AT_ONCE_SECONDS)
+
+
+def try_up(stack: Stack, victims: Sequence[Victim], report: Report) -> None:
+    """Up, looked at, and its containers killed in turn. Raises ComposeFailed and NotSeen."""
+    stack.validate("monitoring")
+    timed(report, "built", stack.build)
+    timed(report, "all containers are up and healthy", stack.up)
+    look_around(stack, report)
+    for victim in victims:
+        kill(stack, victim, report)
+    if stack.file == "docker-compose-mini.yml":
+        begin_again(stack, report)
+    memory = stack.memory()
+    told = ", ".join(f"{service} {amount:.0f}" for service, amount in sorted(memory.items()))
+    screen.print(f"  in use: {sum(memory.values()):.0f} MB ({told})")
 
 
 def timed(report: Report, what: str, act: Callable[[], None]) -> None:
@@ -119,12 +152,15 @@ def look_around(stack: Stack, report: Report) -> None:
     report.check("a subscription: all stations, then the next poll", visitor.subscription)
     report.check("totals out of Spark, pushed", partial(visitor.totals_pushed, now))
     report.check("totals out of Spark, in Cassandra", partial(visitor.totals_kept, now))
+    report.check("what Prometheus asks for", partial(_counted, stack))
 
 
 def kill(stack: Stack, victim: Victim, report: Report) -> None:
     """Kill a service as a crash would; it and all that is seen must come back by themselves."""
     service, visitor = victim.service, Visitor(stack.url)
-    restarts, killed_at, started = stack.restarts(service), datetime.now(UTC), time.monotonic()
+    restarts, killed_at = stack.restarts(service), datetime.now(UTC)
+    known = visitor.polls(killed_at - HISTORY)
+    started = time.monotonic()
     stack.kill(service)
     screen.print(f"  {service} killed")
     if victim.is_served:
@@ -137,6 +173,7 @@ def kill(stack: Stack, victim: Victim, report: Report) -> None:
     report.check("  a query: every station, fresh", visitor.query)
     report.check("  a subscription: all stations, then the next poll", visitor.subscription)
     report.check("  totals out of Spark of later polls, in Cassandra", partial(visitor.totals_kept, back_at))
+    report.check("  all totals from before the kill", partial(_kept, visitor, known))
     if not victim.is_missed:
         report.check("  no poll is missing in the history", partial(_complete, visitor, killed_at))
     report.note("  everything again as before, since the kill", time.monotonic() - started)
@@ -145,7 +182,7 @@ def kill(stack: Stack, victim: Victim, report: Report) -> None:
 def begin_again(stack: Stack, report: Report) -> None:
     """Down and up with the volumes kept: what was there is there."""
     seen_at = datetime.now(UTC)
-    timed(report, "down, volumes kept", partial(stack.down, volumes=False))
+    timed(report, "down, volumes kept", stack.stop)
     timed(report, "up again", stack.up)
     visitor = Visitor(stack.url)
     report.check("the history from before", partial(_history, visitor, seen_at))
@@ -164,11 +201,35 @@ def _history(visitor: Visitor, before: datetime) -> None:
         raise NotSeen(msg)
 
 
+def _kept(visitor: Visitor, known: Sequence[datetime]) -> None:
+    if lost := sorted({*known} - {*visitor.polls(min(known) - timedelta(seconds=1))}):
+        msg = f"no totals any more of {', '.join(map(str, lost))}"
+        raise NotSeen(msg)
+
+
 def _complete(visitor: Visitor, since: datetime) -> None:
     # Not further back: the kill before may have cost polls.
     gap = longest_gap(visitor.polls(since - timedelta(seconds=2 * POLL_SECONDS)))
     if gap > 2.5 * POLL_SECONDS:
         msg = f"the totals of neighbouring polls are {gap:.1f} s apart"
+        raise NotSeen(msg)
+
+
+def _counted(stack: Stack) -> None:
+    for place, name in COUNTED.items():
+        try:
+            families = text_string_to_metric_families(stack.get(f"http://{place}/metrics"))
+        except ComposeFailed as error:
+            raise NotSeen(str(error)) from error
+        samples = [sample.value for family in families if family.name == name for sample in family.samples]
+        if not any(value > 0 for value in samples):
+            msg = f"{place} has counted no {name}"
+            raise NotSeen(msg)
+
+
+def _nothing_left() -> None:
+    if found := left():
+        msg = f"there are {', '.join(found)}"
         raise NotSeen(msg)
 
 
