@@ -18,7 +18,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from backend.app import create_app
+from backend.app import create_app, utc_now
 from backend.server import configuration, drop_stalled
 from pipeline.listener import listen
 from pipeline.model import TOPIC_OF, Record, SystemInformation, Topic, encode, milliseconds
@@ -72,11 +72,13 @@ class LiveServer:
 
 
 @contextmanager
-def running(settings: Settings, *, port: int = 0, is_ready: bool = True) -> Iterator[LiveServer]:
+def running(
+    settings: Settings, *, port: int = 0, is_ready: bool = True, clock: Callable[[], datetime] = utc_now
+) -> Iterator[LiveServer]:
     """Serve in a thread until the block ends; ready when it begins, unless it can't be. Port 0 is any free one."""
     listener = listen("127.0.0.1", port)
     drop_stalled(listener)
-    found = LiveServer(listener.getsockname()[1], uvicorn.Server(configuration(create_app(settings))))
+    found = LiveServer(listener.getsockname()[1], uvicorn.Server(configuration(create_app(settings, clock))))
 
     async def serve() -> None:
         found.loop = asyncio.get_running_loop()

@@ -50,7 +50,7 @@ class KafkaOffsets:
     async def settle(self, topics: Collection[str]) -> None:
         """Wait until no transaction is open in the topics."""
         async with telling(self._place, "end the transactions in its topics"), asyncio.timeout(SETTLE_SECONDS):
-            while await self.end(topics) != await self.end(topics, committed=False):
+            while await self.end(topics) != await self.end(topics, committed=False):  # noqa: ASYNC110  # no news of it
                 await asyncio.sleep(0.005)
 
     async def at(self, topics: Collection[str], instant: datetime) -> Offsets:
