@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,74 @@ def megabytes(text: str) -> float:
 def test_every_image_has_the_tag_of_a_version(file: str) -> None:
     tags = {service["image"].rpartition(":")[2] for service in services(file).values()}
     assert [tag for tag in tags if not re.fullmatch(r"v?\d+\.\d+\.\d+", tag)] == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_our_image_has_our_version_and_is_built_once_and_never_pulled(file: str) -> None:
+    found = services(file)
+    ours = {name: service for name, service in found.items() if service["image"].startswith("bikewire:")}
+    assert {service["image"] for service in ours.values()} == {f"bikewire:{version('bikewire')}"}
+    assert {service["pull_policy"] for service in ours.values()} == {"never"}
+    assert [name for name, service in found.items() if "build" in service] == ["api"]
+
+
+def test_the_image_is_made_of_what_git_has_and_nothing_else() -> None:
+    lines = (PROJECT / ".dockerignore").read_text().splitlines()
+    kept = [line.removeprefix("!") for line in lines if line.startswith("!")]
+    assert lines[1] == "*"
+    assert [path for path in kept if not (PROJECT / path).exists()] == []
+    # The folder of a virtual environment, of data and of tests are among what stays out.
+    assert {path.split("/")[0] for path in kept} == {
+        "backend",
+        "deploy",
+        "frontend",
+        "pipeline",
+        "pyproject.toml",
+        "requirements.lock",
+        "requirements-node.lock",
+    }
+
+
+def test_the_image_has_a_version_of_its_base_a_user_without_rights_and_a_health_check() -> None:
+    lines = (PROJECT / "Dockerfile").read_text().splitlines()
+    [base] = [line.partition("=")[2] for line in lines if line.startswith("ARG PYTHON=")]
+    stages = {line.split()[3] for line in lines if line.startswith("FROM ") and " AS " in line}
+    assert re.fullmatch(r"python:3\.\d+-slim-\w+", base)
+    assert {line.split()[1] for line in lines if line.startswith("FROM ")} <= {"${PYTHON}", *stages}
+    assert [line for line in lines if line.startswith("USER ")] == ["USER bikewire"]
+    assert [line for line in lines if line.startswith("HEALTHCHECK ") and "/readyz" in line]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_volume_without_a_name_stays_behind(file: str) -> None:
+    assert "VOLUME" not in (PROJECT / "Dockerfile").read_text()
+    named = set(yaml.safe_load((PROJECT / file).read_text())["volumes"])
+    for name, service in services(file).items():
+        mounted = [volume.split(":")[0] for volume in service.get("volumes", ())]
+        assert [volume for volume in mounted if volume not in named and not volume.startswith("./")] == [], name
+    # These two the image of Kafka declares beside the one that is named.
+    assert services(file)["kafka"]["tmpfs"] == ["/etc/kafka/secrets", "/mnt/shared/config"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_probes_are_what_engines_of_the_last_years_understand(file: str) -> None:
+    probes = [service["healthcheck"] for service in services(file).values() if "healthcheck" in service]
+    # `start_interval` is refused by engines before 25.
+    assert {key for probe in probes for key in probe} == {"interval", "timeout", "retries", "start_period", "test"}
+
+
+def test_the_small_deployment_is_the_large_one_with_fewer_servers() -> None:
+    assert set(services("docker-compose-mini.yml")) == {"kafka", "cassandra", "poller", "stream", "api"}
+    assert set(services("docker-compose.yml")) == {
+        *("kafka", "cassandra1", "cassandra2", "spark-master", "spark-worker1", "spark-worker2"),
+        *("poller", "stream", "api", "kafka-ui", "prometheus", "grafana"),
+    }
+
+
+def test_only_who_asks_for_monitoring_gets_it() -> None:
+    profiles = {name: service.get("profiles") for name, service in services("docker-compose.yml").items()}
+    assert {name for name, asked in profiles.items() if asked} == {"prometheus", "grafana"}
+    assert {str(profiles["prometheus"]), str(profiles["grafana"])} == {"['monitoring']"}
 
 
 @pytest.mark.parametrize("file", FILES)

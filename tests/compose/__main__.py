@@ -202,6 +202,9 @@ def _history(visitor: Visitor, before: datetime) -> None:
 
 
 def _kept(visitor: Visitor, known: Sequence[datetime]) -> None:
+    if not known:
+        msg = f"no totals of the {HISTORY} before the kill"
+        raise NotSeen(msg)
     if lost := sorted({*known} - {*visitor.polls(min(known) - timedelta(seconds=1))}):
         msg = f"no totals any more of {', '.join(map(str, lost))}"
         raise NotSeen(msg)

@@ -38,6 +38,8 @@ class Visitor:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        # Every look makes its own connection, as the next visitor would.
+        self._client = httpx.Client(timeout=REQUEST_SECONDS, limits=httpx.Limits(max_keepalive_connections=0))
 
     def page(self) -> None:
         """The map, and the files that it loads from its own origin."""
@@ -81,14 +83,14 @@ class Visitor:
         span = {"from": since.isoformat(), "to": (datetime.now(UTC) + timedelta(minutes=1)).isoformat()}
         with _telling():
             asked = {"query": _QUERY, "variables": {"system": SYSTEM, **span}}
-            answer = httpx.post(f"{self._url}/graphql", json=asked, timeout=REQUEST_SECONDS).json()
+            answer = self._client.post(f"{self._url}/graphql", json=asked).json()
         _expect("errors" not in answer and answer["data"]["system"] is not None, f"the answer {answer}")
         system: dict[str, Any] = answer["data"]["system"]
         return system
 
     def _get(self, path: str) -> str:
         with _telling():
-            answer = httpx.get(f"{self._url}{path}", timeout=REQUEST_SECONDS)
+            answer = self._client.get(f"{self._url}{path}")
         _expect(answer.status_code == httpx.codes.OK, f"{path}: status {answer.status_code}, {answer.text[:200]}")
         return answer.text
 
