@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
 async def measure(folder: Path) -> list[Figure]:
     async with AsyncExitStack() as stack:
-        ours, other = [await _opened(stack, folder / name) for name in ("ours", "other")]
+        ours, other = [await opened(stack, Settings.read(data=folder / name)) for name in ("ours", "other")]
         spark = await asyncio.to_thread(session, ours.settings, "latency")
         try:
             stream = Stream(spark, ours.settings, ours.log, ours.store, ours.portal)
@@ -68,8 +68,7 @@ def _raise(error: Exception | None) -> None:
         raise error
 
 
-async def _opened(stack: AsyncExitStack, folder: Path) -> Place:
-    settings = Settings.read(data=folder)
+async def opened(stack: AsyncExitStack, settings: Settings) -> Place:
     log = await stack.enter_async_context(open_log(settings.log))
     store = await stack.enter_async_context(open_store(settings.store))
     await log.create(list(Topic))
@@ -85,8 +84,13 @@ def _latencies(place: Place, warm: int, count: int, check: Callable[[], None]) -
         polled_at = START + number * MINUTE
         time.sleep(chance.uniform(0, 0.2))  # polls do not come in step with the query
         place.portal.call(place.log.publish, "city", system.poll(polled_at))
-        taken.append(deadline(partial(_has_totals, place, polled_at), LONGEST_SECONDS, check))
+        taken.append(seconds_to_totals(place, polled_at, check))
     return taken[warm:]
+
+
+def seconds_to_totals(place: Place, polled_at: datetime, check: Callable[[], None]) -> float:
+    """How long it takes from now until the totals of the city's poll can be read."""
+    return deadline(partial(_has_totals, place, polled_at), LONGEST_SECONDS, check)
 
 
 def _has_totals(place: Place, polled_at: datetime) -> bool:

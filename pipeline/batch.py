@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pyspark.sql import SparkSession
 
 from pipeline.capacity import write_capacities
+from pipeline.cluster import Lifeline
 from pipeline.day_figures import TOPICS, DayFigures, figures_of_day, keep
 from pipeline.days import LocalDay, UnknownTimeZone, local_day, time_zone
 from pipeline.model import Topic
@@ -102,7 +103,8 @@ def run_days(
     """Compute these local days of one system, or of all, one after the other in a Spark session of its own.
 
     ``progress`` is told of every day as it comes. Each day is in the store before the next begins, so that a run
-    that was stopped can be started again. Raises BatchError when there is no such system, or none at all.
+    that was stopped can be started again. Raises BatchError when there is no such system, or none at all, and
+    SparkLost when a cluster has no executor for it.
     """
     return asyncio.run(_run_days(settings, days, system, progress or _say_nothing))
 
@@ -116,13 +118,19 @@ async def _run_days(
         zones = await _time_zones(store, system)
         batch = Batch(session(settings, "bikewire batch"), settings.lake, log, store)
         try:
-            return [
-                report
-                for system_id, zone in zones.items()
-                for report in await _run_system(batch, system_id, zone, days, progress)
-            ]
+            return await Lifeline(batch.spark).hold(_run_systems(batch, zones, days, progress))
         finally:
             end(batch.spark)
+
+
+async def _run_systems(
+    batch: Batch, zones: Mapping[str, str], days: Sequence[date], progress: Progress
+) -> list[DayReport]:
+    return [
+        report
+        for system_id, zone in zones.items()
+        for report in await _run_system(batch, system_id, zone, days, progress)
+    ]
 
 
 async def _run_system(

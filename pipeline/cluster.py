@@ -7,13 +7,15 @@ must have too. The lake's folder has to be the same one on every machine.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import re
 import socket
 import time
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from pipeline.ports import BikewireError
 from pipeline.settings import Settings
@@ -21,11 +23,15 @@ from pipeline.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+Result = TypeVar("Result")
+
 REACH_SECONDS = 5.0
 """How long a master may take to accept a connection."""
 
-PATIENCE_SECONDS = 15.0
-"""How long a micro-batch may wait, and then be without any executor, before the session is given up."""
+PATIENCE_SECONDS = 30.0
+"""How long there may be work and no executor for it before the session is given up; one takes some seconds to start."""
+
+LOOK_SECONDS = 2.0
 
 _MASTER = re.compile(r"spark://[^/,:]+:\d+(,[^/,:]+:\d+)*")
 
@@ -42,7 +48,6 @@ _CLUSTER = {
     # Workers from the pip package hold no build folder by which Spark could guess this; without it every executor
     # dies, and after ten deaths the application.
     "spark.executorEnv.SPARK_SCALA_VERSION": "2.13",
-    "spark.executor.extraJavaOptions": "-XX:+UseSerialGC",
     # A resident application never ends, and neither do its executors' logs.
     "spark.executor.logs.rolling.strategy": "size",
     "spark.executor.logs.rolling.maxSize": str(10 * 1024 * 1024),
@@ -84,8 +89,8 @@ def driver_address(settings: Settings) -> str:
     raise SparkLost(msg)
 
 
-def cluster_settings(settings: Settings) -> dict[str, str]:
-    """The settings of Spark that only a cluster needs. Raises SparkLost."""
+def cluster_settings(settings: Settings, compiler: Sequence[str] = ()) -> dict[str, str]:
+    """The settings of Spark that only a cluster needs; ``compiler`` are options of Java. Raises SparkLost."""
     found = driver_address(settings)
     return {
         **_CLUSTER,
@@ -94,6 +99,7 @@ def cluster_settings(settings: Settings) -> dict[str, str]:
         "spark.driver.bindAddress": "0.0.0.0" if settings.spark_driver_host else found,
         # An application takes every core of the cluster unless told otherwise: no other would ever run.
         "spark.cores.max": str(settings.spark_cores),
+        "spark.executor.extraJavaOptions": " ".join(["-XX:+UseSerialGC", *compiler]),
         "spark.executor.memory": settings.spark_executor_memory,
         # For the SQLite log, whose reader is in this package.
         "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
@@ -103,8 +109,8 @@ def cluster_settings(settings: Settings) -> dict[str, str]:
 class Lifeline:
     """Notices that the cluster has let the session down.
 
-    Spark does not say so itself: after a master without recovery came back, the query of an application that it does
-    not know any more is active, has no exception, and waits for executors for ever.
+    Spark does not say so itself: work for which there is no executor waits for ever. That is so when no worker has a
+    core free, and after a master without recovery came back, which does not know the application any more.
     """
 
     def __init__(self, spark: SparkSession) -> None:
@@ -113,24 +119,40 @@ class Lifeline:
         self._context: Any = spark.sparkContext
         self._lonely_since: float | None = None
 
-    def check(self, waited_seconds: float) -> float:
-        """To be called again and again, with the age of the micro-batch at work.
+    def check(self, is_at_work: bool) -> float:
+        """To be called again and again, with whether there is work for Spark right now.
 
-        Returns how many executors there are right now, the driver being none of them; NaN on local[N]. Raises
-        SparkLost.
+        Returns how many executors there are, the driver being none of them; NaN on local[N]. Raises SparkLost.
         """
         if not self._is_watched:
             return math.nan
         executors = self._executors()
         now = time.monotonic()
-        if waited_seconds < PATIENCE_SECONDS or executors:
+        if executors or not is_at_work:
             self._lonely_since = None
         elif self._lonely_since is None:
             self._lonely_since = now
         elif now - self._lonely_since > PATIENCE_SECONDS:
-            msg = f"A micro-batch has waited for {waited_seconds:.0f} s, and Spark has no executor for it."
+            msg = (
+                f"Spark has had no executor for {PATIENCE_SECONDS:.0f} s, and there is work for one:"
+                f" no worker of {self._context.master} has a core and BIKEWIRE_SPARK_EXECUTOR_MEMORY to give."
+            )
             raise SparkLost(msg)
         return executors
+
+    async def hold(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What the work gives, which is at work in Spark all the time. Raises what it raises, and SparkLost."""
+        working, watching = asyncio.create_task(work), asyncio.create_task(self._watch())
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        ended, other = (working, watching) if working.done() else (watching, working)
+        other.cancel()
+        await asyncio.wait({other})
+        return await ended
+
+    async def _watch(self) -> NoReturn:
+        while True:
+            await asyncio.to_thread(self.check, True)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _executors(self) -> int:
         context = self._context._jsc  # noqa: SLF001  # PySpark's only way

@@ -19,7 +19,7 @@ from pyspark.errors import PySparkException
 
 from pipeline import lake
 from pipeline.class_archive import make_archive
-from pipeline.cluster import Lifeline
+from pipeline.cluster import LOOK_SECONDS, Lifeline
 from pipeline.instruments import served
 from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, LogError, PublisherFenced, Store, StoreError
@@ -48,7 +48,6 @@ STUCK_SECONDS = 60.0
 
 _CATCH_UP_SECONDS = 300.0
 _WATCH_SECONDS = 0.25
-_LOOK_SECONDS = 2.0
 
 
 class StreamFailed(BikewireError):
@@ -89,7 +88,7 @@ async def _run(settings: Settings, available_now: bool) -> None:
             with served(stream.instruments.registry, settings):
                 async with _watched(stream, Lifeline(spark), log):
                     if available_now:
-                        await catch_up(stream, spark, settings, log, store)
+                        await Lifeline(spark).hold(catch_up(stream, spark, settings, log, store))
                         await asyncio.to_thread(make_archive, spark)
                     else:
                         await _reside(stream, Tending(spark, settings, log, store))
@@ -157,13 +156,13 @@ async def _watched(stream: Stream, lifeline: Lifeline, log: Log) -> AsyncIterato
 
 async def _watch(stream: Stream, lifeline: Lifeline, log: Log) -> None:
     while True:
-        executors = await asyncio.to_thread(lifeline.check, stream.busy_seconds)
+        executors = await asyncio.to_thread(lifeline.check, stream.busy_seconds > 0)
         stream.instruments.executors.set(executors)
         try:
             stream.instruments.lags(await log.end_offsets(TOPICS), stream.consumed)
         except LogError:
             stream.instruments.lag.set(math.nan)
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _tend(stream: Stream, tending: Tending) -> None:

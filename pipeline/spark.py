@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -114,10 +115,10 @@ def session(settings: Settings, app_name: str, *, is_long: bool = False) -> Spar
     )
     # With the first compiler only, a start takes half the processor time, and a long backlog 2.5 times as much.
     # With 64 MB for new objects the resident JVM holds 60 MB less; a backlog wants the room.
-    compiler = [] if is_long else ["-XX:TieredStopAtLevel=1", "-Xmn64m"]
-    jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *compiler, *archive_jvm])}
+    compiler, room = ([], []) if is_long else (["-XX:TieredStopAtLevel=1"], ["-Xmn64m"])
+    jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *compiler, *room, *archive_jvm])}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
-    place = cluster_settings(settings) if is_cluster(settings.spark) else _LOCAL
+    place = cluster_settings(settings, compiler) if is_cluster(settings.spark) else _LOCAL
     chosen = {**SQL, **STREAMING, **_PROCESS, **place, **jvm, **archive_settings, **_jars(settings)}
     for name, value in chosen.items():
         builder = builder.config(name, value)
@@ -130,6 +131,8 @@ def end(spark: SparkSession, seconds: float = 2.0) -> None:
     stopping = threading.Thread(target=spark.stop, name="spark-stop", daemon=True)
     stopping.start()
     stopping.join(seconds)
+    # py4j tells the root logger, with a trace, of every call that the JVM's end cuts off.
+    logging.getLogger().addFilter(_is_not_of_py4j)
     # PySpark leaves the JVM running until this process ends.
     process.terminate()
     try:
@@ -137,6 +140,10 @@ def end(spark: SparkSession, seconds: float = 2.0) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    return "py4j" not in record.pathname
 
 
 def in_background(spark: SparkSession) -> None:

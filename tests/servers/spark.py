@@ -10,6 +10,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import psutil
 import pyspark
 
 from pipeline.java import find_java
@@ -74,18 +75,33 @@ class SparkMaster(_Daemon):
 
 
 class SparkWorker(_Daemon):
-    """A worker with one core of the master's."""
+    """A worker with one core of the master's; with ``hides`` that folder is another one to it, and empty."""
 
-    def __init__(self, folder: Path, master: SparkMaster) -> None:
+    def __init__(self, folder: Path, master: SparkMaster, hides: Path | None = None) -> None:
         super().__init__(folder)
         self._master = master
+        self._hides = hides
 
     def command(self) -> list[str]:
-        worker = self._command("worker.Worker")
-        return [*worker, "--cores", "1", "--memory", "700m", "--work-dir", str(self.folder), self._master.url]
+        worker = self._command("worker.Worker", f"-Djava.io.tmpdir={self.folder}")
+        worker += ["--cores", "1", "--memory", "700m", "--work-dir", str(self.folder), self._master.url]
+        return worker if self._hides is None else [*_without(self._hides), *worker]
 
     def answers(self) -> bool:
         """Whether the master counts on it."""
         said = self._master.page()
         workers = said["workers"] if said else []
         return any(worker["port"] == self.port and worker["state"] == "ALIVE" for worker in workers)
+
+    def kill(self) -> None:
+        """As a machine that loses its power: the executors with it."""
+        executors = psutil.Process(self.process.pid).children(recursive=True) if self.process.poll() is None else []
+        super().kill()
+        for executor in executors:
+            with suppress(psutil.NoSuchProcess):
+                executor.kill()
+
+
+def _without(folder: Path) -> list[str]:
+    """The beginning of a command that sees an empty folder there."""
+    return ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs tmpfs "{folder}" && exec "$@"', "sh"]
