@@ -133,6 +133,7 @@ def try_up(stack: Stack, victims: Sequence[Victim], report: Report) -> None:
         kill(stack, victim, report)
     if stack.file == "docker-compose-mini.yml":
         begin_again(stack, report)
+    report.check("every poll that is in Kafka has its totals", partial(_all_computed, stack))
     memory = stack.memory()
     told = ", ".join(f"{service} {amount:.0f}" for service, amount in sorted(memory.items()))
     screen.print(f"  in use: {sum(memory.values()):.0f} MB ({told})")
@@ -203,11 +204,18 @@ def _history(visitor: Visitor, before: datetime) -> None:
 
 def _kept(visitor: Visitor, known: Sequence[datetime]) -> None:
     if not known:
-        msg = f"no totals of the {HISTORY} before the kill"
+        msg = "no totals that could have been lost"
         raise NotSeen(msg)
     if lost := sorted({*known} - {*visitor.polls(min(known) - timedelta(seconds=1))}):
-        msg = f"no totals any more of {', '.join(map(str, lost))}"
+        msg = f"no totals of {', '.join(map(str, lost))}"
         raise NotSeen(msg)
+
+
+def _all_computed(stack: Stack) -> None:
+    try:
+        _kept(Visitor(stack.url), stack.published())
+    except ComposeFailed as error:
+        raise NotSeen(str(error)) from error
 
 
 def _complete(visitor: Visitor, since: datetime) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from tests.servers.process import free_port
@@ -77,6 +78,12 @@ class Stack:
     def get(self, url: str) -> str:
         """What the URL answers inside the project's network. Raises ComposeFailed."""
         return self._compose("exec", "--no-TTY", "api", "python", "-c", _GET, url)
+
+    def published(self) -> list[datetime]:
+        """When each poll that the log holds was made. Raises ComposeFailed."""
+        program = (FOLDER / "tests/compose/polls_in_log.py").read_text()
+        told = self._compose("exec", "--no-TTY", "api", "python", "-c", program)
+        return [datetime.fromisoformat(line) for line in told.split()]
 
     def memory(self) -> dict[str, float]:
         """How much memory each service's container uses right now, in MB; the simulator's is not counted."""
