@@ -52,6 +52,9 @@ class PollInstruments:
         self.lost = Counter(
             "bikewire_polls_lost", "Polls that the log did not take.", ["system"], registry=self.registry
         )
+        self.fetches = Counter(
+            "bikewire_fetches", "What became of each fetch.", ["system", "feed", "state"], registry=self.registry
+        )
         self.deviations = Counter(
             "bikewire_deviations", "Repaired or refused in documents.", ["system", "feed"], registry=self.registry
         )
@@ -70,15 +73,20 @@ class PollInstruments:
         self.polls.labels(system_id).inc()
         self.publish_seconds.labels(system_id).observe(seconds)
         for feed, status in observation.feeds.items():
+            self.fetches.labels(system_id, feed, status.state).inc()
             self.deviations.labels(system_id, feed).inc(status.deviations)
             if status.is_observing:
                 self._feed_age.labels(system_id, feed).set_function(_age(status.last_updated or status.polled_at))
 
 
 class StreamInstruments:
-    """The counts of one stream and of the chores beside it."""
+    """The counts of one stream and of the chores beside it.
 
-    def __init__(self) -> None:
+    ``trailing_offsets`` at the end of a partition are no records (see `pipeline.ports.Log`).
+    """
+
+    def __init__(self, trailing_offsets: int = 0) -> None:
+        self._trailing_offsets = trailing_offsets
         self.registry = CollectorRegistry()
         self.records = Counter("bikewire_stream_records", "Records computed.", registry=self.registry)
         self.batch_seconds = Histogram(
@@ -91,9 +99,11 @@ class StreamInstruments:
         )
         self.executors.set(math.nan)
         self.lag = Gauge(
-            "bikewire_stream_lag", "Log offsets not consumed yet; NaN while the log is silent.", registry=self.registry
+            "bikewire_stream_lag",
+            "Log offsets not consumed yet; NaN while the log is silent.",
+            ["topic"],
+            registry=self.registry,
         )
-        self.lag.set(math.nan)
         self.chore_failures = Counter("bikewire_chore_failures", "By chore.", ["chore"], registry=self.registry)
         self._chore_age = Gauge(
             "bikewire_chore_age_seconds", "Time since the chore was last done.", ["chore"], registry=self.registry
@@ -101,7 +111,17 @@ class StreamInstruments:
 
     def lags(self, end: Offsets, consumed: Offsets) -> None:
         """The log ends at ``end``, and the stream has consumed so much of it."""
-        self.lag.set(sum(max(0, offset - consumed.get(place, 0)) for place, offset in end.items()))
+        lags = dict.fromkeys((place.topic for place in end), 0)
+        for place, offset in end.items():
+            lag = offset - consumed.get(place, 0)
+            lags[place.topic] += lag if lag > self._trailing_offsets else 0
+        for topic, lag in lags.items():
+            self.lag.labels(topic).set(lag)
+
+    def no_lags(self) -> None:
+        """Nobody can say where the log ends."""
+        for sample in next(iter(self.lag.collect())).samples:
+            self.lag.labels(**sample.labels).set(math.nan)
 
     def done(self, chore: str, at: datetime) -> None:
         """A chore was done."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -161,7 +160,7 @@ async def _watch(stream: Stream, lifeline: Lifeline, log: Log) -> None:
         try:
             stream.instruments.lags(await log.end_offsets(TOPICS), stream.consumed)
         except LogError:
-            stream.instruments.lag.set(math.nan)
+            stream.instruments.no_lags()
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -65,7 +65,7 @@ class Stream:
         self._is_small = False
         self._query: StreamingQuery | None = None
         self._busy_since: float | None = None
-        self.instruments = StreamInstruments()
+        self.instruments = StreamInstruments(log.trailing_offsets)
         self.consumed: Offsets = {}
         self.records = 0
         self.failure: Exception | None = None

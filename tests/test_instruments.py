@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.instruments import PollInstruments, served
+from pipeline.instruments import PollInstruments, StreamInstruments, served
+from pipeline.ports import TopicPartition
+from pipeline.results import TOPICS
 from pipeline.settings import Settings, SettingsError
 from tests.running import Running, running, until
 
@@ -34,7 +37,12 @@ def port_of(process: Running) -> int:
 
 def when(port: int, *sample: str, above: float = 0.0) -> Samples:
     """What is served once this sample is above that."""
-    return until(lambda: found if (found := scrape(port)).get(sample, 0.0) > above else None, 60, f"more of {sample}")
+    return until(lambda: found if (found := scrape(port)).get(sample, 0.0) > above else None, 150, f"more of {sample}")
+
+
+def lags(samples: Samples) -> dict[str, float]:
+    """By topic."""
+    return {sample[1]: value for sample, value in samples.items() if sample[0] == "bikewire_stream_lag"}
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +61,13 @@ def test_the_poller_counts_its_polls(feed: str, tmp_path: Path) -> None:
     assert later["bikewire_publish_seconds_count", "brest-demo"] == polls
     assert 0 < later["bikewire_publish_seconds_sum", "brest-demo"] < polls
     assert 0 <= later["bikewire_feed_age_seconds", "station_status", "brest-demo"] < 60
+    assert later["bikewire_fetches_total", "station_status", "OK", "brest-demo"] == polls
     assert later["bikewire_deviations_total", "station_status", "brest-demo"] == 0
     assert ("bikewire_polls_lost_total", "brest-demo") not in later
 
 
 @pytest.mark.spark
+@pytest.mark.timeout(400)
 def test_the_stream_counts_its_work_and_its_lag(feed: str, tmp_path: Path) -> None:
     with running("stream", "--data", tmp_path, "--metrics-port", "0") as stream:
         port = port_of(stream)
@@ -65,12 +75,28 @@ def test_the_stream_counts_its_work_and_its_lag(feed: str, tmp_path: Path) -> No
         with running("poll", feed, "--data", tmp_path, BIKEWIRE_MIN_POLL_SECONDS="1"):
             when(port, "bikewire_stream_records_total")
             done = when(port, "bikewire_chore_age_seconds", "figures")
-        caught_up = until(lambda: found if not (found := scrape(port))["bikewire_stream_lag",] else None, 30, "lag 0")
+        caught_up = until(lambda: found if set(lags(found := scrape(port)).values()) == {0.0} else None, 150, "lag 0")
+    assert lags(caught_up).keys() == set(TOPICS)
     assert caught_up["bikewire_batch_seconds_count",] > 0
     assert caught_up["bikewire_store_errors_total",] == 0
     assert caught_up["bikewire_query_restarts_total",] == 0
     assert caught_up["bikewire_spark_executors",] != caught_up["bikewire_spark_executors",]  # NaN: there is no cluster
     assert done["bikewire_chore_age_seconds", "lake"] < 60
+
+
+def test_lag_is_what_is_to_be_read_of_each_topic() -> None:
+    instruments = StreamInstruments(trailing_offsets=1)
+    end = {TopicPartition("a", 0): 10, TopicPartition("a", 1): 5, TopicPartition("b", 0): 3, TopicPartition("c", 0): 2}
+    consumed = {TopicPartition("a", 0): 4, TopicPartition("a", 1): 4, TopicPartition("b", 0): 2}
+    instruments.lags(end, consumed)
+    assert told(instruments) == {"a": 6, "b": 0, "c": 2}
+    instruments.no_lags()
+    assert [math.isnan(lag) for lag in told(instruments).values()] == [True, True, True]
+
+
+def told(instruments: StreamInstruments) -> dict[str, float]:
+    [family] = instruments.lag.collect()
+    return {sample.labels["topic"]: sample.value for sample in family.samples}
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -84,6 +110,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.timeout(400)
 def test_under_up_poller_and_stream_have_a_port_each(feed: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)):
         port = free.getsockname()[1]
