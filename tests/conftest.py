@@ -75,6 +75,19 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServ
     server.stop()
 
 
+@pytest.fixture
+def broker(kafka_server: KafkaServer) -> Iterator[KafkaServer]:
+    """That broker for a test that kills or freezes it: afterwards it runs again."""
+    yield kafka_server
+    kafka_server.revive()
+
+
+@pytest.fixture
+def kafka_url(broker: KafkaServer) -> str:
+    """The URL of an empty log in that broker."""
+    return f"{broker.url}?prefix={uuid4().hex[:8]}."
+
+
 @pytest.fixture(scope="session")
 def cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraCluster]:
     """A Cassandra of one node, the same for the whole test run."""

@@ -38,6 +38,13 @@ Client = TypeVar("Client", bound=Any)
 def quieten() -> None:
     """The client library says ten lines a second while a broker is away; those who use it say one."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # It also keeps errors, of which it has told, in futures of its own at which nobody looks.
+    logging.getLogger("asyncio").addFilter(_is_news)
+
+
+def _is_news(said: logging.LogRecord) -> bool:
+    error = said.exc_info[1] if said.exc_info else None
+    return not (isinstance(error, KafkaError) and "never retrieved" in said.getMessage())
 
 
 class Clients:

@@ -7,9 +7,13 @@ import logging
 import secrets
 import time
 import zlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, repeat
+from typing import Any
 
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
+from aiokafka import TopicPartition as Place
 from aiokafka.errors import (  # type: ignore[import-untyped]
     KafkaError,
     KafkaStorageError,
@@ -43,7 +47,12 @@ RECORD_BYTES = BATCH_BYTES - 20_000
 
 _PAUSE_SECONDS = 0.2
 
+_LOOKS = (0.001, 0.002, 0.005, *[0.01] * 50, 1.0)
+"""Seconds between looks at whether readers get a publish."""
+
 Batch = tuple[str, BatchBuilder]
+Ends = Mapping[Place, int]
+"""Of each partition the offset of something in the last batch that was sent there."""
 
 
 class KafkaPublisher:
@@ -60,9 +69,9 @@ class KafkaPublisher:
         self._id = f"{place.prefix}bikewire-{role or secrets.token_hex(8)}"
         self._lock = asyncio.Lock()
         self._producer: AIOKafkaProducer | None = None
-        # The end of the last transaction, where a publish did not wait for it.
-        self._ending: asyncio.Task[None] | None = None
-        self._is_committing = False
+        # The commit of the last attempt, unless that succeeded.
+        self._commit: asyncio.Future[None] | None = None
+        self._closing: set[asyncio.Future[None]] = set()
 
     async def publish(self, partition_key: str, records: Sequence[LogRecord]) -> None:
         """Append the records to the partition of the key. Raises LogError, LogFull, PublisherFenced."""
@@ -75,7 +84,8 @@ class KafkaPublisher:
                     # The same in every topic, also while partitions are being added to one after the other.
                     await self._publish(zlib.crc32(partition_key.encode()) % min(counts.values()), records)
             except TimeoutError as error:
-                raise LogError(await self._late(records)) from error
+                outcome = "it may yet appear" if self._commit else "nothing of it was published"
+                raise LogError(await self._late(records, outcome)) from error
             finally:
                 slow.cancel()
 
@@ -85,7 +95,6 @@ class KafkaPublisher:
         Raises LogError.
         """
         async with self._lock:
-            await self._settle()
             await self._ready()
 
     def _tell(self) -> None:
@@ -101,7 +110,7 @@ class KafkaPublisher:
                 )
                 raise LogError(msg)
 
-    async def _late(self, records: Sequence[LogRecord]) -> str:
+    async def _late(self, records: Sequence[LogRecord], outcome: str) -> str:
         """The sentence for a publish that took too long."""
         missing = ""
         try:
@@ -109,19 +118,14 @@ class KafkaPublisher:
                 await self._topics.counts({record.topic for record in records}, fresh=True)
         except (LogError, TimeoutError) as error:
             missing = f" {error}"
-        may_appear = self._ending is not None and self._is_committing
-        outcome = "it may yet appear" if may_appear else "nothing of it was published"
         return f"Kafka at {self._place.bootstrap} took no publish within {PUBLISH_SECONDS:g} s; {outcome}.{missing}"
 
     async def _publish(self, partition: int, records: Sequence[LogRecord]) -> None:
         while True:
-            await self._settle()
-            producer = await self._ready()
             began = time.monotonic()
             try:
-                await self._transact(producer, partition, records)
+                return await self._attempt(partition, records)
             except ProducerFenced as error:
-                await self._drop()
                 # A transaction that took too long is undone by the broker, which fences its producer.
                 if time.monotonic() - began < TRANSACTION_SECONDS - 1:
                     raise PublisherFenced(self._fenced()) from error
@@ -131,12 +135,28 @@ class KafkaPublisher:
             except KafkaStorageError as error:
                 msg = f"Kafka at {self._place.bootstrap} can't write to its disk, which may be full: {reason(error)}."
                 raise LogFull(msg) from error
-            except KafkaError as error:
+            except (KafkaError, LogError) as error:
                 logger.debug("kafka: a publish is tried again: %r", error)
-                await self._drop()
-            else:
-                return
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _attempt(self, partition: int, records: Sequence[LogRecord]) -> None:
+        """One transaction. A producer of which one failed, or was cut short, is not used again.
+
+        It may still have something to send. The one that follows it, under the same id, makes the brokers undo its
+        transaction, or end it where they had been told to commit it, and take nothing more from it.
+        """
+        self._commit = None
+        producer = await self._ready()
+        try:
+            ends = await self._send(producer, partition, records)
+            self._commit = asyncio.ensure_future(producer.commit_transaction())
+            self._commit.add_done_callback(_retrieve)
+            await asyncio.shield(self._commit)
+            await self._see(ends)
+        except BaseException:
+            self._abandon()
+            raise
+        self._commit = None
 
     def _fenced(self) -> str:
         return (
@@ -159,56 +179,65 @@ class KafkaPublisher:
             max_request_size=2 * BATCH_BYTES,
         )
 
-    async def _transact(self, producer: AIOKafkaProducer, partition: int, records: Sequence[LogRecord]) -> None:
+    async def _send(self, producer: AIOKafkaProducer, partition: int, records: Sequence[LogRecord]) -> Ends:
         await producer.begin_transaction()
-        try:
-            await self._send(producer, partition, records)
-        except BaseException:
-            self._end(producer.abort_transaction(), is_committing=False)
-            raise
-        await asyncio.shield(self._end(producer.commit_transaction(), is_committing=True))
-        self._ending = None
+        sent = []
+        for topic, batch in _batches(producer, records):
+            await self._know(producer, topic, partition)
+            sent.append(await producer.send_batch(batch, self._place.topic(topic), partition=partition))
+        done = [await result for result in sent]
+        return {Place(metadata.topic, metadata.partition): metadata.offset for metadata in done}
 
-    async def _send(self, producer: AIOKafkaProducer, partition: int, records: Sequence[LogRecord]) -> None:
-        sent = [
-            await producer.send_batch(batch, self._place.topic(topic), partition=partition)
-            for topic, batch in _batches(producer, records)
-        ]
-        for result in await asyncio.gather(*sent, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+    async def _see(self, ends: Ends) -> None:
+        """Wait until readers get what was committed.
 
-    def _end(self, ending: Coroutine[None, None, None], *, is_committing: bool) -> asyncio.Task[None]:
-        # In a task of its own: it goes on when the publish is cancelled, and the next one waits for it.
-        self._ending, self._is_committing = asyncio.create_task(ending), is_committing
-        self._ending.add_done_callback(_retrieve)
-        return self._ending
+        A broker that is killed when it has acknowledged a commit, and has not yet marked it in the partitions, may
+        forget to do so (Kafka 4.3: "likely deleted already and hence can be skipped"): readers wait then, and if the
+        producer's next transaction is undone, this one is too. A transaction without records marks it.
+        """
+        for pause in chain(_LOOKS, repeat(_LOOKS[-1])):
+            with suppress(KafkaError, TimeoutError):
+                reader = await self._clients.reader()
+                found = await reader.end_offsets(list(ends))
+                if all(found[place] > offset for place, offset in ends.items()):
+                    return
+                if pause == _LOOKS[-1]:
+                    await self._mark(ends)
+            await asyncio.sleep(pause)
 
-    async def _settle(self) -> None:
-        """Wait for the end of a transaction that was left open."""
-        if self._ending is not None:
-            await asyncio.wait({self._ending})
-            failed = self._ending.cancelled() or self._ending.exception() is not None
-            self._ending = None
-            if failed:
-                await self._drop()
+    async def _mark(self, places: Iterable[Place]) -> None:
+        self._abandon()
+        producer = await self._ready()
+        await producer.begin_transaction()
+        for place in places:
+            await producer.send_batch(producer.create_batch(), place.topic, partition=place.partition)
+        await producer.commit_transaction()
 
-    async def _drop(self) -> None:
-        producer, self._producer, self._ending = self._producer, None, None
+    async def _know(self, producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+        """Let the producer hear of a partition that was added since it last asked."""
+        while partition not in (await producer.partitions_for(self._place.topic(topic)) or ()):
+            await producer.client.force_metadata_update()
+
+    def _abandon(self) -> None:
+        producer, self._producer = self._producer, None
         if producer is not None:
-            await close(producer)
+            closing = asyncio.ensure_future(close(producer))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Let a transaction that is being ended end, within bounds."""
-        if self._ending is not None:
-            await asyncio.wait({self._ending}, timeout=1)
-        await self._drop()
+        """Let a transaction that is being committed end, within bounds."""
+        if self._commit is not None:
+            await asyncio.wait({self._commit}, timeout=1)
+        self._abandon()
+        if self._closing:
+            await asyncio.wait(self._closing)
 
 
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Look at a task's exception, so that asyncio does not tell of it."""
-    if not task.cancelled():
-        task.exception()
+def _retrieve(done: asyncio.Future[Any]) -> None:
+    """Look at the exception, so that asyncio does not tell of it."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _batches(producer: AIOKafkaProducer, records: Sequence[LogRecord]) -> list[Batch]:

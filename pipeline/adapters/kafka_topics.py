@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from aiokafka import TopicPartition as Place  # type: ignore[import-untyped]
 from aiokafka.admin import NewTopic  # type: ignore[import-untyped]
@@ -27,6 +28,7 @@ APPEAR_SECONDS = 10.0
 
 _DAY_MILLISECONDS = 86_400_000
 _EXISTS = 36
+_TOO_FEW_BROKERS = 38
 
 
 class Topics:
@@ -69,7 +71,9 @@ class Topics:
             )
             for topic in topics
         ]
-        answer = await admin.create_topics(wanted)
+        deadline = time.monotonic() + APPEAR_SECONDS
+        while _lacks_brokers(answer := await admin.create_topics(wanted)) and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
         for name, code, *message in answer.topic_errors:
             if code not in (0, _EXISTS):
                 text = (message and message[0]) or for_code(code).__name__
@@ -116,6 +120,11 @@ class Topics:
         """Every partition of the topics, by its name in Kafka. Raises LogError."""
         counts = await self.counts(topics, fresh=fresh)
         return [Place(self._place.topic(topic), number) for topic, count in counts.items() for number in range(count)]
+
+
+def _lacks_brokers(answer: Any) -> bool:
+    """Whether there are not as many brokers as copies are wanted: some may be starting."""
+    return any(code == _TOO_FEW_BROKERS for _, code, *_ in answer.topic_errors)
 
 
 def configuration(topic: str, place: KafkaPlace) -> dict[str, str]:

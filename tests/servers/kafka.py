@@ -17,11 +17,15 @@ _LOG4J = """<Configuration status="WARN"><Appenders><Console name="out" target="
 
 
 class KafkaServer(Server):
-    """A broker on ``port`` (its controller on a port of its own) with ``properties`` over the usual ones."""
+    """A broker on ``port`` (its controller on a port of its own) with ``properties`` over the usual ones.
+
+    Who comes over ``far_port`` is told to stay on it: there a test may put a relay to ``relayed_port``.
+    """
 
     def __init__(self, folder: Path, properties: dict[str, str] | None = None) -> None:
         super().__init__(folder)
         self.port, self._controller_port = free_port(), free_port()
+        self.far_port, self.relayed_port = free_port(), free_port()
         self._jars = jars.folder(f"kafka-{jars.KAFKA}")
         self._java = str(find_java().program)
         (folder / "log4j2.xml").write_text(_LOG4J)
@@ -68,15 +72,16 @@ class KafkaServer(Server):
 
     def _properties(self) -> dict[str, str]:
         broker, controller = f"127.0.0.1:{self.port}", f"127.0.0.1:{self._controller_port}"
+        near = f"PLAINTEXT://{broker},CONTROLLER://{controller}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.bootstrap.servers": controller,
-            "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+            "listeners": f"{near},FAR://127.0.0.1:{self.relayed_port}",
+            "advertised.listeners": f"{near},FAR://127.0.0.1:{self.far_port}",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT",
             "log.dirs": str(self.folder / "log"),
             "auto.create.topics.enable": "false",
             # After a kill a broker waits until its old session has expired: 9 s by default.

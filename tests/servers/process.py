@@ -95,6 +95,13 @@ class Server(ABC):
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
+    def revive(self) -> None:
+        """Let it run again, killed, frozen or neither."""
+        self.thaw()
+        if self.process.poll() is not None:
+            self.start()
+        self._wait(time.monotonic() + 60)
+
     def _end(self, how: signal.Signals) -> None:
         if self._process and self._process.poll() is None:
             self._process.send_signal(how)
