@@ -135,14 +135,13 @@ async def test_without_workers_all_ends_with_a_sentence_and_a_new_process_goes_o
         worker.kill()
     await site.publish(3)
     with site.bikewire("batch", "--date", DAY) as batch:
-        ends = [asyncio.to_thread(ended, running) for running in (stream, batch)]
-        undisturbed, *(of_stream, of_batch) = await asyncio.gather(site.undisturbed(spark), *ends)
+        undisturbed = await site.undisturbed(spark)
+        ends = [await asyncio.to_thread(ended, running) for running in (stream, batch)]
     sentence = (
         "Spark has had no executor for 30 s, and there is work for one:"
         f" no worker of {cluster.master.url} has a core and BIKEWIRE_SPARK_EXECUTOR_MEMORY to give."
     )
-    assert (of_stream[0], of_stream[1][-1]) == (SparkLost.exit_code, sentence)
-    assert (of_batch[0], of_batch[1][-1]) == (SparkLost.exit_code, sentence)
+    assert [(code, lines[-1]) for code, lines in ends] == [(SparkLost.exit_code, sentence)] * 2
     site.stream()
     await asyncio.to_thread(start, cluster.workers)
     await site.until_done()
