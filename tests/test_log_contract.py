@@ -223,3 +223,13 @@ async def test_retiring_never_takes_what_is_young(log: Log) -> None:
     await log.publish("brest", poll("brest", 1, 5))
     await log.retire(datetime.now(UTC) - timedelta(seconds=10), await log.end_offsets(TOPICS))
     assert poll_numbers(records_of(await take(log, 5)), "brest") == [1]
+
+
+async def test_once_settled_whatever_was_published_lies_before_its_end(log: Log) -> None:
+    for number in range(10):
+        before = await log.end_offsets(TOPICS)
+        await log.publish("brest", poll("brest", number, 20))
+        await log.settle(TOPICS)
+        after = await log.end_offsets(TOPICS)
+        assert poll_numbers(records_of(await take(log, 20, before)), "brest") == [number]
+        assert sum(after.values()) - sum(before.values()) >= 20

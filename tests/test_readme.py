@@ -1,4 +1,4 @@
-"""The README says what is there: commands, settings, tables, and queries that work."""
+"""The README says what is there: commands, settings, tables, and queries that work; no document has a dead link."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from backend.schema import schema
 from pipeline.settings import Settings
 from pipeline.tables import TABLES
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text()
+LINKS = [
+    pytest.param(document, place, id=f"{document.name}-{place}")
+    for document in (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"))
+    for place in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text())
+]
 QUERIES = re.findall(r"```graphql\n(.*?)```", README, re.DOTALL)
 
 
@@ -42,6 +48,16 @@ def test_every_command_is_named() -> None:
     assert sorted(told) == sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]  # a group
 
 
-@pytest.mark.parametrize("place", re.findall(r"\]\(([^)h][^)]*)\)", README))
-def test_each_link_leads_to_a_file(place: str) -> None:
-    assert (Path(__file__).parents[1] / place).exists()
+@pytest.mark.parametrize(("document", "place"), LINKS)
+def test_each_link_leads_to_a_file_and_to_a_heading_in_it(document: Path, place: str) -> None:
+    file, _, heading = place.partition("#")
+    target = (document.parent / file).resolve() if file else document
+    assert target.exists()
+    if heading:
+        assert heading in anchors(target)
+
+
+def anchors(document: Path) -> set[str]:
+    """The headings as they are named in links."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
