@@ -103,7 +103,9 @@ async def test_a_broker_killed_in_the_middle_of_publishes_loses_and_tears_nothin
         await asyncio.to_thread(broker.start)
     await publishing.until_more()
     publishing.kill()
-    await log.publish("brest", poll("brest", 0, 1))
+    # In its place, so that its open transaction ends at once.
+    async with open_log(kafka_url, "brest") as heir:
+        await heir.publish("brest", poll("brest", 0, 1))
     live = records_of(await follower)
 
     *numbers, last = poll_numbers(live, "brest")
@@ -131,8 +133,17 @@ async def test_a_publish_that_no_broker_takes_fails_with_a_sentence_and_the_next
     assert content(records_of(await take(log, 20))) == expected
 
 
-async def test_a_frozen_broker_delays_and_loses_nothing(broker: KafkaServer, log: Log, tmp_path: Path) -> None:
-    """For longer than a request and a transaction may take."""
+@pytest.fixture
+def freeze_seconds(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Longer than a request and a transaction may take."""
+    monkeypatch.setattr(kafka_clients, "REQUEST_MILLISECONDS", 2_000)
+    monkeypatch.setattr(kafka_publisher, "TRANSACTION_SECONDS", 3.0)
+    return 5.0
+
+
+async def test_a_frozen_broker_delays_and_loses_nothing(
+    freeze_seconds: float, broker: KafkaServer, log: Log, tmp_path: Path
+) -> None:
     first, *publishes = [poll("brest", number, 50) + poll("brest", number, 2, "feed_status") for number in range(1, 10)]
     async with aclosing(log.subscribe(TOPICS, {})) as batches:
         await log.publish("brest", first)
@@ -140,7 +151,7 @@ async def test_a_frozen_broker_delays_and_loses_nothing(broker: KafkaServer, log
         publishing = asyncio.create_task(_publish_all(log, publishes))
         await asyncio.sleep(random.uniform(0, 0.05))  # the moment of the freeze, not a wait for something
         broker.freeze()
-        await asyncio.sleep(12)  # how long it lasts
+        await asyncio.sleep(freeze_seconds)
         broker.thaw()
         await publishing
         async with asyncio.timeout(60):
@@ -198,7 +209,7 @@ async def updates_until(there: Client, **bikes: int) -> dict[str, int]:
 
 
 async def test_a_client_of_the_map_misses_nothing_when_the_broker_is_away(
-    broker: KafkaServer, kafka_url: str, tmp_path: Path
+    freeze_seconds: float, broker: KafkaServer, kafka_url: str, tmp_path: Path
 ) -> None:
     """The cursor of before gives exactly what changed since, on the socket that stayed and on a new one."""
     poller = Poller(settings_in(tmp_path, log=kafka_url))
@@ -208,7 +219,7 @@ async def test_a_client_of_the_map_misses_nothing_when_the_broker_is_away(
             await there.subscribe()
             cursor = (await there.updates())["cursor"]
             broker.freeze()
-            asyncio.get_running_loop().call_later(12, broker.thaw)
+            asyncio.get_running_loop().call_later(freeze_seconds, broker.thaw)
             await poller.poll(["a"], a=2, b=5)
             assert told(await there.updates()) == (False, {"a": 2})
             await poller.poll(["b"], a=2, b=6)
@@ -266,7 +277,7 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(
     small_disk: Path, kafka_server: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker whose disk is full ends itself; once there is room and it is started again, publishes succeed."""
-    await resize(small_disk, "24m")
+    await resize(small_disk, "16m")
     server = KafkaServer(small_disk / "kafka", SMALL)
     await asyncio.to_thread(server.start)
     acknowledged: list[int] = []
