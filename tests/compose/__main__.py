@@ -75,27 +75,32 @@ class Report:
         screen.print(f"  {what:<94}{seconds:7.1f} s")
 
     def check(self, what: str, look: Callable[[], None], patience: float = PATIENCE_SECONDS) -> None:
-        """Look until it is seen; a failure is told and the next check goes on."""
+        """Look until it is seen; a failure is told and the next check goes on.
+
+        Raises ComposeFailed when there is no engine any more.
+        """
         try:
             self.note(f"passed  {what}", until_seen(look, patience))
             self.passed += 1
         except NotSeen as error:
             screen.print(f"  FAILED  {what} within {patience:.0f} s: {error}")
             self.failed += 1
+            # Without an engine all that follows would be waited for in vain.
+            require_docker()
 
 
 def main() -> int:
     """The exit status: 0 when every check passed."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    report, started = Report(), time.monotonic()
     try:
         require_docker()
+        for file in sys.argv[1:] or FILES:
+            try_file(Stack(file), FILES[file], report)
     except ComposeFailed as error:
         screen.print(f"Docker with Compose v2 is needed: {error}")
         return 2
-    report, started = Report(), time.monotonic()
-    for file in sys.argv[1:] or FILES:
-        try_file(Stack(file), FILES[file], report)
     screen.print(f"{report.passed} passed, {report.failed} failed, in {time.monotonic() - started:.0f} s")
     return 1 if report.failed else 0
 
