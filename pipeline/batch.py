@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pyspark.sql import SparkSession
 
 from pipeline.capacity import write_capacities
-from pipeline.cluster import Lifeline
+from pipeline.cluster import Lifeline, SparkLost
 from pipeline.day_figures import TOPICS, DayFigures, figures_of_day, keep
 from pipeline.days import LocalDay, UnknownTimeZone, local_day, time_zone
 from pipeline.model import Topic
@@ -118,9 +118,12 @@ async def _run_days(
         zones = await _time_zones(store, system)
         batch = Batch(session(settings, "bikewire batch"), settings.lake, log, store)
         try:
-            return await Lifeline(batch.spark).hold(_run_systems(batch, zones, days, progress))
-        finally:
-            end(batch.spark)
+            reports = await Lifeline(batch.spark).hold(_run_systems(batch, zones, days, progress))
+        except BaseException as error:
+            end(batch.spark, seconds=0 if isinstance(error, SparkLost) else 2)
+            raise
+        end(batch.spark)
+        return reports
 
 
 async def _run_systems(

@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 
 from pipeline import lake
 from pipeline.class_archive import make_archive
-from pipeline.cluster import LOOK_SECONDS, Lifeline
+from pipeline.cluster import LOOK_SECONDS, Lifeline, SparkLost
 from pipeline.instruments import served
 from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, LogError, PublisherFenced, Store, StoreError
@@ -98,8 +98,10 @@ async def _session(settings: Settings, is_long: bool) -> AsyncIterator[SparkSess
     spark = await _in_daemon(settings, is_long)
     try:
         yield spark
-    finally:
-        end(spark)
+    except BaseException as error:
+        end(spark, seconds=0 if isinstance(_first(error), SparkLost) else 2)
+        raise
+    end(spark)
 
 
 async def _in_daemon(settings: Settings, is_long: bool) -> SparkSession:

@@ -126,20 +126,31 @@ def session(settings: Settings, app_name: str, *, is_long: bool = False) -> Spar
 
 
 def end(spark: SparkSession, seconds: float = 2.0) -> None:
-    """End the session and its JVM; what still runs after so many seconds is ended by force."""
+    """End the session and its JVM; what still runs after so many seconds is ended by force.
+
+    With 0 seconds that is at once: a cluster that is lost only makes an orderly end long and loud.
+    """
     process = spark.sparkContext._gateway.proc  # type: ignore[union-attr]  # noqa: SLF001  # stop() forgets it
-    stopping = threading.Thread(target=spark.stop, name="spark-stop", daemon=True)
-    stopping.start()
-    stopping.join(seconds)
-    # py4j tells the root logger, with a trace, of every call that the JVM's end cuts off.
-    logging.getLogger().addFilter(_is_not_of_py4j)
+    if seconds:
+        stopping = threading.Thread(target=spark.stop, name="spark-stop", daemon=True)
+        stopping.start()
+        stopping.join(seconds)
+    _mute_py4j()
+    if not seconds:
+        process.kill()
     # PySpark leaves the JVM running until this process ends.
     process.terminate()
     try:
-        process.wait(seconds / 2)
+        process.wait(seconds / 2 or None)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _mute_py4j() -> None:
+    """It tells, with a trace, of every call that the JVM's end cuts off; some of that to the root logger."""
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(_is_not_of_py4j)
 
 
 def _is_not_of_py4j(record: logging.LogRecord) -> bool:
