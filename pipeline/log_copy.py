@@ -106,6 +106,8 @@ class LogCopy:
 
     async def _note(self, job: str, topic: str) -> None:
         """Where the target ends now is where the reader has to go on."""
+        if any(self._there.values()):
+            raise self._other_records()
         await self._store.write({}, Consumed(staged(job), await self._target.end_offsets((topic,))))
         self._translated[job].add(topic)
 

@@ -27,7 +27,7 @@ from pipeline.settings import Settings
 from pipeline.wiring import open_log
 from tests.small_city import SYSTEM, feed, information, status
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 UPDATES = (
     'subscription Updates($after: String, $ids: [ID!]) { stationUpdates(systemId: "brest", after: $after, ids: $ids)'
     " { snapshot cursor polledAt stations { id status { bikes state } } } }"
