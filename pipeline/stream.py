@@ -100,9 +100,7 @@ class Stream:
     def finish(self) -> None:
         """Take the polls that wait for something as they are; to be called when a query has ended at the log's end."""
         if self._torn:
-            batch = self._torn.first_parts(self._spark, TOPICS)
-            self._keep(self._computed(batch))
-            self._torn.clear()
+            self._keep(self._torn.release(self._computed(self._torn.first_parts(self._spark, TOPICS))))
 
     def _compile(self, is_worth_it: bool) -> None:
         """Generated code is for backlogs: of a poll, Spark would compile more than it computes."""

@@ -50,13 +50,22 @@ class TornPolls:
         torn = {
             poll: parts for poll, parts in results.torn.items() if now - self._since.get(poll, now) < PATIENCE_SECONDS
         }
-        # What was read once more may end before what had been read already.
-        ends = {place: max(end, self._ends.get(place, 0)) for place, end in results.offsets.items()}
+        ends = self._furthest(results.offsets)
         self._since = {poll: self._since.get(poll, now) for poll in torn}
         self._starts = _firsts(torn.values())
         self._ends = {place: ends.get(place, self._ends.get(place, 0)) for place in self._starts}
         offsets = {place: min(end, self._starts.get(place, end)) for place, end in ends.items()}
         return results.without(torn)._replace(offsets=offsets)
+
+    def release(self, results: Results) -> Results:
+        """The results of `first_parts` as they are; nothing waits any more."""
+        ends = self._furthest(results.offsets)
+        self.clear()
+        return results._replace(offsets=ends)
+
+    def _furthest(self, offsets: Offsets) -> dict[TopicPartition, int]:
+        """What was read once more may end before what had been read already."""
+        return {place: max(end, self._ends.get(place, 0)) for place, end in offsets.items()}
 
 
 def _firsts(parts: Iterable[Offsets]) -> dict[TopicPartition, int]:
