@@ -40,7 +40,8 @@ LIVE_POLLS = 12
 
 EVERY_TOPIC = list(Topic)
 START, END = datetime(2026, 3, 2, 18, tzinfo=UTC), datetime(2026, 3, 3, 6, tzinfo=UTC)
-DAYS = (date(2026, 3, 2), date(2026, 3, 3))
+DAY = date(2026, 3, 3)
+"""The local day in which most of it lies."""
 
 _SDL = graphql.build_schema((Path(__file__).parents[1] / "backend" / "schema.graphql").read_text())
 _HALF_A_SECOND = timedelta(milliseconds=500)
@@ -54,7 +55,7 @@ def fields(name: str) -> str:
     return " ".join(leaf for leaf in leaves if not found.fields[leaf].args)
 
 
-_DATES = f'from: "{DAYS[0]}", to: "{DAYS[1]}"'
+_DATES = f'from: "{DAY}", to: "{DAY}"'
 _INSTANTS = f'from: "{START.isoformat()}", to: "{END.isoformat()}"'
 
 STATIONS_QUERY = (
@@ -70,7 +71,7 @@ HISTORY_QUERIES = (
     f"networkHistory({_INSTANTS}) {{ {fields('NetworkStatus')} }}",
     f"networkHistory({_INSTANTS}, stepSeconds: 900) {{ {fields('NetworkStatus')} }}",
     f"networkDays({_DATES}) {{ {fields('NetworkDay')} }}",
-    *(f'stationDays(date: "{day}") {{ station {{ id }} {fields("StationDay")} }}' for day in DAYS),
+    f'stationDays(date: "{DAY}") {{ station {{ id }} {fields("StationDay")} }}',
     f"ranking(metric: EMPTY_SHARE, {_DATES}, first: 41) {{ {fields('StationRank')} station {{ id }} }}",
 )
 STATION_QUERY = (
@@ -137,8 +138,7 @@ class Installation:
         await catch_up(stream, self.spark, self.settings, self.log, self.store)
 
     async def batch(self) -> None:
-        for day in DAYS:
-            await compute_day(self.spark, self.log, self.store, self.settings, SYSTEM, ZONE, day, END)
+        await compute_day(self.spark, self.log, self.store, self.settings, SYSTEM, ZONE, DAY, END)
 
     async def watch(self, polls: Sequence[RecordedPoll]) -> list[dict[str, Any]]:
         """Poll them one by one, as a poller that was just started does; the frames that a subscriber is sent.

@@ -18,7 +18,7 @@ from tests.servers.kafka import KafkaServer
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.spark, pytest.mark.engine, pytest.mark.timeout(600)]
 
 
 def check(told: Told) -> None:
@@ -28,9 +28,9 @@ def check(told: Told) -> None:
     assert 0 < sum(len(frame["stations"]) for frame in told.frames[1:]) < LIVE_POLLS * STATIONS
     assert told.answers[STATIONS_QUERY]["stations"]["totalCount"] == STATIONS
     assert [len(days) for days in by_field(told, "networkHistory")] == [POLLS, 37]
-    assert [len(days) for days in by_field(told, "networkDays")] == [2]
+    assert [len(days) for days in by_field(told, "networkDays")] == [1]
     assert all(len(stations) == STATIONS for stations in by_field(told, "stationDays"))
-    assert all(len(answer["hours"]) > 10 for answer in told.answers.values() if "hours" in answer)
+    assert all(len(answer["hours"]) == 7 for answer in told.answers.values() if "hours" in answer)
 
 
 def by_field(told: Told, field: str) -> list[Any]:
@@ -52,8 +52,8 @@ async def test_a_night_is_told_alike_on_one_machine_on_a_cluster_and_when_it_is_
 
     cluster = settings(tmp_path / "cluster", kafka_server, cassandra_node)
     async with opened(spark, cluster) as installation:
+        # Nothing is computed before somebody watches: what is told live does not depend on that.
         await installation.replay(night.before)
-        await installation.stream()
         told = await told_of_the_rest(installation, night.polls())
     assert told.frames == expected.frames
     assert told.answers == expected.answers
