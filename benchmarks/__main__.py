@@ -20,6 +20,7 @@ BENCHMARKS = (
     "fanout",
     "batch",
     "cassandra_store",
+    "cluster_latency",
     "memory",
 )
 

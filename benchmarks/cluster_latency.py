@@ -27,8 +27,8 @@ from tests.servers.cassandra import CassandraNode
 from tests.servers.kafka import KafkaServer
 
 STATIONS = 41
-WARM_POLLS = 60
-POLLS = 150
+WARM_POLLS = 40
+POLLS = 120
 
 
 class Installation:
