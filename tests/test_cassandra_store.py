@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.adapters.cassandra_connection import levels
 from pipeline.adapters.cassandra_generations import Generations
 from pipeline.adapters.cassandra_session import Session
 from pipeline.adapters.cassandra_store import CassandraStore
+from pipeline.adapters.cassandra_tables import Statement
 from pipeline.adapters.cassandra_url import read_place
 from pipeline.ports import Row, StoreError, Value
 from pipeline.tables import (
@@ -162,6 +163,40 @@ async def test_a_replacement_that_took_so_long_that_it_may_have_been_dropped_is_
     with pytest.raises(StoreError, match=r"^Replacing \('brest',\) of table station_capacity took over"):
         await store.replace({STATION_CAPACITY: [("brest",)]}, {STATION_CAPACITY: [capacity("1", 4)]})
     assert await store.read(STATION_CAPACITY, ("brest",)) == [capacity("1", 3)]
+
+
+@contextmanager
+def connections_that_take_no_more(session: Session) -> Iterator[None]:
+    """As after so much was sent that a socket's buffer is full."""
+    pools = [pool for pool in session._session.get_pools() if not pool.is_shutdown]  # noqa: SLF001  # the driver's own
+    connections = [connection for pool in pools for connection in pool.get_connections()]
+    assert connections
+    for connection in connections:
+        connection._socket_writable = False  # noqa: SLF001
+    yield
+    for connection in connections:
+        connection._socket_writable = True  # noqa: SLF001
+
+
+KEPT = Statement(f"UPDATE {KEYSPACE}.generation SET current = 1 WHERE table_name = 'none' AND part = 'none'")
+
+
+async def test_a_write_waits_while_a_connection_takes_no_more(session: Session) -> None:
+    await session.run(KEPT)
+    with connections_that_take_no_more(session):
+        writing = asyncio.create_task(session.run(KEPT))
+        await asyncio.wait({writing}, timeout=0.2)
+        assert not writing.done()
+    assert await writing == []
+
+
+async def test_of_many_writes_one_that_failed_is_told_in_one_sentence(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await session.run_all([[KEPT], [KEPT]])
+    monkeypatch.setattr(cassandra_session, "BUSY_SECONDS", 0.05)
+    with connections_that_take_no_more(session), pytest.raises(StoreError, match=r"\(.* is overloaded\)"):
+        await session.run_all([[KEPT], [KEPT]])
 
 
 async def test_a_reader_who_gives_up_harms_nobody_else(store: CassandraStore) -> None:

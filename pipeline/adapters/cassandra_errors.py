@@ -11,7 +11,7 @@ from cassandra import (
     WriteTimeout,
 )
 from cassandra.cluster import NoHostAvailable
-from cassandra.connection import ConnectionException
+from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.protocol import ErrorMessage
 
 from pipeline.adapters.cassandra_url import CassandraPlace
@@ -47,6 +47,11 @@ def sentence(place: CassandraPlace, error: Exception) -> str:
     if isinstance(error, InvalidRequest):
         return f"{place}: the request was refused ({error})."
     return f"{place}: the store failed ({type(error).__name__}: {error})."
+
+
+def is_busy(error: NoHostAvailable) -> bool:
+    """Whether a node is there whose connection just takes no more."""
+    return isinstance(error.errors, dict) and any(isinstance(e, ConnectionBusy) for e in error.errors.values())
 
 
 def _by_host(place: CassandraPlace, error: NoHostAvailable) -> str:

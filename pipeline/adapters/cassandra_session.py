@@ -23,7 +23,7 @@ from pipeline.adapters.cassandra_connection import (
     cluster_of,
     levels,
 )
-from pipeline.adapters.cassandra_errors import FAILURES, sentence
+from pipeline.adapters.cassandra_errors import FAILURES, is_busy, sentence
 from pipeline.adapters.cassandra_tables import Statement
 from pipeline.adapters.cassandra_url import CassandraPlace
 from pipeline.ports import StoreError
@@ -35,6 +35,11 @@ LOST_SECONDS = 15.0
 
 WRITES_AT_ONCE = 32
 """How many requests of one write are under way at once; more make nothing faster."""
+
+BUSY_SECONDS = 10.0
+"""How long a request may wait for a connection that takes no more, because so much was just sent on it."""
+
+_PAUSE_SECONDS = 0.02
 
 UNSET: Any = UNSET_VALUE
 
@@ -170,7 +175,11 @@ class Session:
                 for _ in range(WRITES_AT_ONCE):
                     workers.create_task(work())
         except* StoreError as group:
-            raise _first(group) from group
+            failure = _first(group)
+        else:
+            return
+        # Not from within: there it would be put into a group again.
+        raise failure
 
     async def _prepare(self, cql: str, profile: object) -> Any:
         if cql not in self._prepared:
@@ -183,14 +192,25 @@ class Session:
         return self._prepared[cql]
 
     async def _execute(self, statement: Any, profile: object) -> Rows:
-        answer: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
         try:
-            _Pages(self._session.execute_async(statement, execution_profile=profile), answer)
-            rows = await answer
+            rows = await self._answer(statement, profile)
         except FAILURES as error:
             raise self.failed(error) from error
         self._lost_at = None
         return rows
+
+    async def _answer(self, statement: Any, profile: object) -> Rows:
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            answer: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+            _Pages(self._session.execute_async(statement, execution_profile=profile), answer)
+            try:
+                return await answer
+            except NoHostAvailable as error:
+                # A socket took no more for a moment; nothing of the request was sent.
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 class _Pages:
