@@ -74,14 +74,15 @@ def test_the_stream_counts_its_work_and_its_lag(feed: str, tmp_path: Path) -> No
         assert scrape(port)["bikewire_stream_records_total",] == 0
         with running("poll", feed, "--data", tmp_path, BIKEWIRE_MIN_POLL_SECONDS="1"):
             when(port, "bikewire_stream_records_total")
-            done = when(port, "bikewire_chore_age_seconds", "figures")
+        # Chores wait until the stream has caught up.
+        done = when(port, "bikewire_chore_age_seconds", "figures")
         caught_up = until(lambda: found if set(lags(found := scrape(port)).values()) == {0.0} else None, 150, "lag 0")
     assert lags(caught_up).keys() == set(TOPICS)
     assert caught_up["bikewire_batch_seconds_count",] > 0
     assert caught_up["bikewire_store_errors_total",] == 0
     assert caught_up["bikewire_query_restarts_total",] == 0
     assert caught_up["bikewire_spark_executors",] != caught_up["bikewire_spark_executors",]  # NaN: there is no cluster
-    assert done["bikewire_chore_age_seconds", "lake"] < 60
+    assert 0 <= done["bikewire_chore_age_seconds", "lake"] < 150
 
 
 def test_lag_is_what_is_to_be_read_of_each_topic() -> None:
