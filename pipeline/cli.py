@@ -109,6 +109,9 @@ def stream(
     """
     settings = configure(data=data)
     with stoppable("Stopped streaming; it goes on from here next time.", with_spark=True):
+        from pipeline.no_pandas import refuse_pandas
+
+        refuse_pandas()
         from pipeline.resident import run
 
         run(settings, available_now=available_now)

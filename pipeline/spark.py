@@ -96,6 +96,22 @@ _JVM = [
     f"-Dlog4j2.configurationFile={(_PACKAGE / 'log4j2.properties').as_uri()}",
 ]
 
+# What a session that stays has for work that comes a poll at a time; a backlog takes all the room and both compilers.
+_RESIDENT = {
+    # One task at a time: a second Python worker would wait for days that two read.
+    "spark.python.factory.idleWorkerMaxPoolSize": "1",
+}
+
+_RESIDENT_JVM = [
+    # With the first compiler only, a start takes half the processor time, and a long backlog 2.5 times as much.
+    "-XX:TieredStopAtLevel=1",
+    # A heap as large as what lives in it and a bit more: the defaults begin at a 64th of the machine's memory.
+    "-Xmn48m",
+    "-Xms112m",
+    "-XX:MinHeapFreeRatio=15",
+    "-XX:MaxHeapFreeRatio=40",
+]
+
 
 def session(settings: Settings, app_name: str, *, is_long: bool = False) -> SparkSession:
     """This process's Spark session, started if there is none; ``is_long`` for work that is worth compiling well.
@@ -111,12 +127,11 @@ def session(settings: Settings, app_name: str, *, is_long: bool = False) -> Spar
     archive_settings, archive_jvm = session_options(
         archive_path(cache_folder(settings.data), java, Path(os.environ["SPARK_HOME"]) / "jars")
     )
-    # With the first compiler only, a start takes half the processor time, and a long backlog 2.5 times as much.
-    # With 64 MB for new objects the resident JVM holds 60 MB less; a backlog wants the room.
-    compiler = [] if is_long else ["-XX:TieredStopAtLevel=1", "-Xmn64m"]
-    jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *compiler, *archive_jvm])}
+    place = _LOCAL if is_long else {**_LOCAL, **_RESIDENT}
+    options = [*_JVM, *archive_jvm] if is_long else [*_JVM, *_RESIDENT_JVM, *archive_jvm]
+    jvm = {"spark.driver.extraJavaOptions": " ".join(options)}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
-    for name, value in {**SQL, **STREAMING, **_PROCESS, **_LOCAL, **jvm, **archive_settings}.items():
+    for name, value in {**SQL, **STREAMING, **_PROCESS, **place, **jvm, **archive_settings}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 
