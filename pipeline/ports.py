@@ -45,6 +45,9 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
+STEP_SETTING = "spark.bikewire.stepRecords"
+"""The Spark setting that says about how many records a micro-batch of a backlog holds."""
+
 Offsets = Mapping[TopicPartition, int]
 """The next offset to read of each partition: everything below it has been consumed."""
 
@@ -120,7 +123,7 @@ class Log(ABC):
         """The topics as a streaming DataFrame from ``offsets`` on, with the columns of Spark's Kafka source.
 
         key binary, value binary, topic string, partition int, offset long, timestamp timestamp (of appending),
-        timestampType int. Micro-batches hold whole publishes, and a backlog comes in bounded ones.
+        timestampType int. Micro-batches hold whole publishes, and a backlog comes in bounded ones (`STEP_SETTING`).
         """
 
     @abstractmethod

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.class_archive import archive_path, cache_folder, session_options
 from pipeline.java import find_java
+from pipeline.ports import STEP_SETTING
 from pipeline.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ STREAMING = {
 }
 
 _PROCESS = {
-    # Spark's own prints a trace for every idle worker that Spark ends.
-    "spark.python.daemon.module": "pipeline.worker_daemon",
     # Over TCP a Python worker's first answer waits for a delayed ACK: 40-50 ms of every micro-batch.
     "spark.python.unix.domain.socket.enabled": "true",
     "spark.ui.enabled": "false",
@@ -78,8 +77,6 @@ _LOCAL = {
     # A laptop's host name often does not resolve, or to an address that a VPN takes away.
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    # The heap of the embedded deployment: a city's micro-batches and days need about a third of it.
-    "spark.driver.memory": "512m",
 }
 
 _JVM = [
@@ -98,15 +95,24 @@ _JVM = [
 
 # What a session that stays has for work that comes a poll at a time; a backlog takes all the room and both compilers.
 _RESIDENT = {
+    # A city's micro-batches and days need about a third of it.
+    "spark.driver.memory": "512m",
+    STEP_SETTING: "100000",
     # One task at a time: a second Python worker would wait for days that two read.
     "spark.python.factory.idleWorkerMaxPoolSize": "1",
+}
+
+_BACKLOG = {
+    "spark.driver.memory": "1g",
+    # Each micro-batch is planned and compiled for anew: with 100,000 records a fifth of the processor time.
+    STEP_SETTING: "250000",
 }
 
 _RESIDENT_JVM = [
     # With the first compiler only, a start takes half the processor time, and a long backlog 2.5 times as much.
     "-XX:TieredStopAtLevel=1",
     # A heap as large as what lives in it and a bit more: the defaults begin at a 64th of the machine's memory.
-    "-Xmn48m",
+    "-Xmn32m",
     "-Xms112m",
     "-XX:MinHeapFreeRatio=15",
     "-XX:MaxHeapFreeRatio=40",
@@ -127,11 +133,11 @@ def session(settings: Settings, app_name: str, *, is_long: bool = False) -> Spar
     archive_settings, archive_jvm = session_options(
         archive_path(cache_folder(settings.data), java, Path(os.environ["SPARK_HOME"]) / "jars")
     )
-    place = _LOCAL if is_long else {**_LOCAL, **_RESIDENT}
+    size = _BACKLOG if is_long else _RESIDENT
     options = [*_JVM, *archive_jvm] if is_long else [*_JVM, *_RESIDENT_JVM, *archive_jvm]
     jvm = {"spark.driver.extraJavaOptions": " ".join(options)}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
-    for name, value in {**SQL, **STREAMING, **_PROCESS, **place, **jvm, **archive_settings}.items():
+    for name, value in {**SQL, **STREAMING, **_PROCESS, **_LOCAL, **size, **jvm, **archive_settings}.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
 
@@ -174,7 +180,8 @@ def _prepare_environment() -> None:
     os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     # Python workers run the log's data source: they need this interpreter and this package.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    folders = [str(_PACKAGE.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    folders = [str(_PACKAGE / "spark_site"), str(_PACKAGE.parent), *given]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))
     # glibc gives each of the JVM's threads an arena of its own, which it never returns: 100 MB and more.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
