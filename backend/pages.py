@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import anyio.to_thread
+import anyio
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -42,10 +44,11 @@ class Files(StaticFiles):
 
 
 class Pages:
-    """The map and GraphiQL, rendered when first asked for: Folium takes longer to import than to render."""
+    """The map and GraphiQL, each rendered once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._options = json.dumps({"tiles": settings.tiles, "attribution": settings.tiles_attribution})
+        self._rendering = anyio.Lock()
         self._rendered: dict[str, Response] = {}
 
     def routes(self) -> list[BaseRoute]:
@@ -58,27 +61,30 @@ class Pages:
 
     async def prepare(self) -> None:
         """Render the map before anyone waits for it."""
-        await anyio.to_thread.run_sync(self._render, "render")
+        await self._render("render")
 
     async def _page(self, name: str, request: Request) -> Response:
         if not frontend.VENDOR.is_dir():
             return PlainTextResponse(NOT_INSTALLED, 503)
-        if name not in self._rendered:
-            await anyio.to_thread.run_sync(self._render, name)
-        page = self._rendered[name]
+        page = await self._render(name)
         if request.headers.get("if-none-match") == page.headers["etag"]:
             return Response(status_code=304, headers=_kept(page))
         # A new response each time: the compression changes the headers of the one it is given.
         return Response(page.body, media_type="text/html", headers=_kept(page))
 
-    def _render(self, name: str) -> None:
-        from frontend import page
+    async def _render(self, name: str) -> Response:
+        async with self._rendering:
+            if name not in self._rendered:
+                # In a process of its own: Folium holds 75 MB that the server never needs again.
+                made = await anyio.run_process([sys.executable, "-m", "frontend", name, self._options], stderr=None)
+                self._rendered[name] = _response(**json.loads(made.stdout))
+            return self._rendered[name]
 
-        make: Callable[[page.PageOptions], page.Page] = getattr(page, name)
-        made = make(page.PageOptions(tiles=self._settings.tiles, attribution=self._settings.tiles_attribution))
-        tag = f'"{hashlib.sha256(made.html.encode()).hexdigest()[:32]}"'
-        headers = {"content-security-policy": made.csp, "cache-control": OWN, "etag": tag}
-        self._rendered[name] = Response(made.html, media_type="text/html", headers=headers)
+
+def _response(html: str, csp: str) -> Response:
+    tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
+    headers = {"content-security-policy": csp, "cache-control": OWN, "etag": tag}
+    return Response(html, media_type="text/html", headers=headers)
 
 
 def _vendor(package: str) -> Mount:

@@ -51,13 +51,13 @@ def configure(**overrides: object) -> Settings:
 def stoppable(what: str, *, with_spark: bool = False) -> Iterator[None]:
     """Ctrl-C and SIGTERM end the block in the same orderly way, and ``what`` says so."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        if with_spark:
-            _hush()
+    def hush(number: int, frame: FrameType | None) -> None:
+        _hush()
         signal.default_int_handler(number, frame)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    # Python's own handler is the one that asyncio takes over, to cancel what runs where it waits, not in mid-step.
+    signal.signal(signal.SIGINT, hush if with_spark else signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         yield
     except KeyboardInterrupt:
@@ -114,6 +114,9 @@ def stream(
     """
     settings = configure(data=data, metrics_port=metrics_port)
     with stoppable("Stopped streaming; it goes on from here next time.", with_spark=True):
+        from pipeline.no_pandas import refuse_pandas
+
+        refuse_pandas()
         from pipeline.resident import run
 
         run(settings, available_now=available_now)

@@ -73,7 +73,7 @@ def _entities(source: str, thresholds: Thresholds) -> str:
     """One row per station, vehicle and feed of each poll."""
     return f"""
     SELECT *, CASE WHEN topic = '{Topic.STATION_STATUS}' THEN {state_sql(thresholds)} END AS state
-    FROM (SELECT system_id, polled_at, topic, entity, max_by(struct({_COUNTED}), offset) AS status FROM {source}
+    FROM (SELECT system_id, polled_at, topic, entity, struct({_COUNTED}) AS status FROM {source}
         WHERE topic IN ('{Topic.STATION_STATUS}', '{Topic.VEHICLE_STATUS}', '{Topic.FEED_STATUS}')
         GROUP BY system_id, polled_at, topic, entity)"""
 
@@ -86,24 +86,23 @@ def _sum_of_stations(field: str) -> str:
     return f"coalesce(sum(IF({_STATION}, status.{field}, NULL)), 0)"
 
 
-# A third of all fields, and all that is sorted and copied for the sake of the totals.
-_COUNTED = ", ".join(
-    f"record.{name}"
-    for name in (
+# Of each field by itself, and none of them text: of a struct, or of text, Spark would sort the rows instead of hashing.
+_COUNTED = "max_by(record.station_id IS NULL, offset) AS is_outside, " + ", ".join(
+    f"max_by({field}, offset) AS {field.rpartition('.')[2]}"
+    for field in (
         "polled_at",
-        "station_id",
-        "is_installed",
-        "is_renting",
-        "is_returning",
-        "bikes",
-        "docks",
-        "bikes_disabled",
-        "docks_disabled",
-        "is_reserved",
-        "is_disabled",
-        "is_observing",
-        "entities_expected",
-        "hold_seconds",
+        "record.is_installed",
+        "record.is_renting",
+        "record.is_returning",
+        "record.bikes",
+        "record.docks",
+        "record.bikes_disabled",
+        "record.docks_disabled",
+        "record.is_reserved",
+        "record.is_disabled",
+        "record.is_observing",
+        "record.entities_expected",
+        "record.hold_seconds",
     )
 )
 
@@ -131,7 +130,7 @@ _SUMS = ", ".join(
         "stations_nearly_full": _count("state = 'NEARLY_FULL'"),
         "stations_closed": _count("state IN ('CLOSED', 'OUT_OF_SERVICE')"),
         "stations_saying_nothing": _count("state = 'UNKNOWN'"),
-        "vehicles_outside_stations": _count(f"{_VEHICLE} AND status.station_id IS NULL"),
+        "vehicles_outside_stations": _count(f"{_VEHICLE} AND status.is_outside"),
         "vehicles_reserved": _count(f"{_VEHICLE} AND status.is_reserved"),
         "vehicles_disabled": _count(f"{_VEHICLE} AND status.is_disabled"),
         "hold_seconds": f"max(IF({_STATION} OR ({_STATION_FEED}), status.hold_seconds, NULL))",

@@ -51,6 +51,9 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
+STEP_SETTING = "spark.bikewire.stepRecords"
+"""The Spark setting that says about how many records a micro-batch of a backlog holds."""
+
 Offsets = Mapping[TopicPartition, int]
 """The next offset to read of each partition: everything below it has been consumed."""
 
@@ -143,8 +146,8 @@ class Log(ABC):
         """The topics as a streaming DataFrame from ``offsets`` on, with the columns of Spark's Kafka source.
 
         key binary, value binary, topic string, partition int, offset long, timestamp timestamp (of appending),
-        timestampType int. Micro-batches never cut a topic's part of a publish in two. A backlog comes in bounded ones,
-        or is to be taken in `steps` first.
+        timestampType int. Micro-batches never cut a topic's part of a publish in two. A backlog comes in bounded ones
+        (`STEP_SETTING`), or is to be taken in `steps` first.
         """
 
     async def steps(self, topics: Sequence[str], offsets: Offsets) -> Sequence[Offsets]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline.class_archive import archive_path, cache_folder, session_options
 from pipeline.cluster import cluster_settings, is_cluster
 from pipeline.java import find_java
+from pipeline.ports import STEP_SETTING
 from pipeline.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ STREAMING = {
 }
 
 _PROCESS = {
-    # Spark's own prints a trace for every idle worker that Spark ends.
-    "spark.python.daemon.module": "pipeline.worker_daemon",
     # Over TCP a Python worker's first answer waits for a delayed ACK: 40-50 ms of every micro-batch.
     "spark.python.unix.domain.socket.enabled": "true",
     "spark.ui.enabled": "false",
@@ -74,8 +73,6 @@ _PROCESS = {
     # The figures of the day run beside the stream in a pool of their own (see fairscheduler.xml).
     "spark.scheduler.mode": "FAIR",
     "spark.scheduler.allocation.file": (_PACKAGE / "fairscheduler.xml").as_uri(),
-    # A city's micro-batches and days need about a third of it.
-    "spark.driver.memory": "512m",
 }
 
 _LOCAL = {
@@ -98,6 +95,27 @@ _JVM = [
     f"-Dlog4j2.configurationFile={(_PACKAGE / 'log4j2.properties').as_uri()}",
 ]
 
+# What a session that stays has for work that comes a poll at a time; a backlog takes all the room and both compilers.
+_RESIDENT = {
+    # A city's micro-batches and days need about a third of it.
+    "spark.driver.memory": "512m",
+    STEP_SETTING: "100000",
+    # One task at a time: a second Python worker would wait for days that two read.
+    "spark.python.factory.idleWorkerMaxPoolSize": "1",
+}
+
+_BACKLOG = {
+    "spark.driver.memory": "1g",
+    # Each micro-batch is planned and compiled for anew: with 100,000 records a fifth of the processor time.
+    STEP_SETTING: "250000",
+}
+
+# With the first compiler only, a start takes half the processor time, and a long backlog 2.5 times as much.
+_QUICK_COMPILER = ["-XX:TieredStopAtLevel=1"]
+
+# As large as what lives in it and a bit more: the defaults begin at a 64th of the machine's memory.
+_SMALL_HEAP = ["-Xmn32m", "-Xms112m", "-XX:MinHeapFreeRatio=15", "-XX:MaxHeapFreeRatio=40"]
+
 
 def session(settings: Settings, app_name: str, *, is_long: bool = False) -> SparkSession:
     """This process's Spark session, started if there is none; ``is_long`` for work that is worth compiling well.
@@ -113,13 +131,11 @@ def session(settings: Settings, app_name: str, *, is_long: bool = False) -> Spar
     archive_settings, archive_jvm = session_options(
         archive_path(cache_folder(settings.data), java, Path(os.environ["SPARK_HOME"]) / "jars")
     )
-    # With the first compiler only, a start takes half the processor time, and a long backlog 2.5 times as much.
-    # With 64 MB for new objects the resident JVM holds 60 MB less; a backlog wants the room.
-    compiler, room = ([], []) if is_long else (["-XX:TieredStopAtLevel=1"], ["-Xmn64m"])
-    jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *compiler, *room, *archive_jvm])}
+    compiler, heap, size = ([], [], _BACKLOG) if is_long else (_QUICK_COMPILER, _SMALL_HEAP, _RESIDENT)
+    jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *compiler, *heap, *archive_jvm])}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
     place = cluster_settings(settings, compiler) if is_cluster(settings.spark) else _LOCAL
-    chosen = {**SQL, **STREAMING, **_PROCESS, **place, **jvm, **archive_settings, **_jars(settings)}
+    chosen = {**SQL, **STREAMING, **_PROCESS, **place, **size, **jvm, **archive_settings, **_jars(settings)}
     for name, value in chosen.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
@@ -192,7 +208,8 @@ def _prepare_environment() -> None:
     os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     # Python workers run the log's data source: they need this interpreter and this package.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    folders = [str(_PACKAGE.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    folders = [str(_PACKAGE / "spark_site"), str(_PACKAGE.parent), *given]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))
     # glibc gives each of the JVM's threads an arena of its own, which it never returns: 100 MB and more.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")

@@ -26,7 +26,7 @@ async def log(tmp_path: Path) -> AsyncIterator[SqliteLog]:
 @pytest.fixture
 def options(tmp_path: Path) -> dict[str, str]:
     ranges = json.dumps({"station_status": [0, END]})
-    return {"path": str(tmp_path / "log.sqlite"), "ranges": ranges, "tasks": "2"}
+    return {"path": str(tmp_path / "log.sqlite"), "ranges": ranges, "tasks": "2", "step": "100000"}
 
 
 def offsets(reader: LogReader, slices: Sequence[object]) -> list[list[int | None]]:

@@ -15,7 +15,17 @@ from pipeline.adapters import sqlite_records
 from pipeline.adapters.commit_watch import CommitWatch
 from pipeline.adapters.sqlite import Threads, connect, from_micros, is_full, make, sentence, to_micros, transaction
 from pipeline.adapters.sqlite_records import Range, StoredRow
-from pipeline.ports import Log, LogBatch, LogError, LogFull, LogRecord, Offsets, StoredRecord, TopicPartition
+from pipeline.ports import (
+    STEP_SETTING,
+    Log,
+    LogBatch,
+    LogError,
+    LogFull,
+    LogRecord,
+    Offsets,
+    StoredRecord,
+    TopicPartition,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -105,8 +115,12 @@ class SqliteLog(Log):
         return {wanted.names[topic]: bounds for topic, bounds in wanted.ranges.items()}
 
     def _options(self, spark: SparkSession, ranges: Mapping[str, Range]) -> dict[str, str]:
-        tasks = spark.sparkContext.defaultParallelism
-        return {"path": str(self._path.absolute()), "ranges": json.dumps(ranges), "tasks": str(tasks)}
+        return {
+            "path": str(self._path.absolute()),
+            "ranges": json.dumps(ranges),
+            "tasks": str(spark.sparkContext.defaultParallelism),
+            "step": str(spark.conf.get(STEP_SETTING)),
+        }
 
     async def retire(self, before: datetime, consumed: Offsets) -> int:
         """A topic that ``consumed`` does not name counts as not consumed, and keeps the publishes it is in."""

@@ -40,9 +40,6 @@ _ARROW_COLUMNS: dict[str, pa.DataType] = {
 }
 _LOG_APPEND_TIME = 1  # Kafka's number for "the log's own clock"
 
-STEP_RECORDS = 100_000
-"""About how many records a micro-batch holds; a larger publish comes whole."""
-
 SLICE_RECORDS = 20_000
 """Up to how many records one task reads; starting a second one costs more than it saves below that."""
 
@@ -63,6 +60,7 @@ class LogReader:
     def __init__(self, options: Mapping[str, str]) -> None:
         self._path = Path(options["path"])
         self._tasks = int(options["tasks"])
+        self._step = int(options["step"])
         self._ranges = {topic: Range(*bounds) for topic, bounds in json.loads(options["ranges"]).items()}
 
     def _slices(self, within: Range) -> list[Slice]:
@@ -98,7 +96,7 @@ class FrameReader(LogReader, DataSourceReader):
 
 
 class StreamReader(LogReader, DataSourceStreamReader, SupportsTriggerAvailableNow):
-    """Whole publishes, in steps of about `STEP_RECORDS`."""
+    """Whole publishes, in steps of about so many records; a larger publish comes whole."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
         super().__init__(options)
@@ -108,13 +106,13 @@ class StreamReader(LogReader, DataSourceStreamReader, SupportsTriggerAvailableNo
         self._last = self._end()
 
     def getDefaultReadLimit(self) -> ReadLimit:
-        return ReadMaxRows(STEP_RECORDS)
+        return ReadMaxRows(self._step)
 
     def initialOffset(self) -> dict[str, int]:
         return {"offset": min(bounds.start for bounds in self._ranges.values())}
 
     def latestOffset(self, start: dict[str, int], limit: ReadLimit) -> dict[str, int]:
-        records = limit.max_rows if isinstance(limit, ReadMaxRows) else STEP_RECORDS
+        records = limit.max_rows if isinstance(limit, ReadMaxRows) else self._step
         with closing(connect(self._path)) as connection:
             end = sqlite_records.end_offset(connection) if self._last is None else self._last
             within = Range(start["offset"], end)
@@ -133,7 +131,7 @@ class StreamReader(LogReader, DataSourceStreamReader, SupportsTriggerAvailableNo
 
 
 class SqliteLogSource(DataSource):
-    """Options: path; ranges, JSON of topic to [start, end]; tasks, how many run at once."""
+    """Options: path; ranges, JSON of topic to [start, end]; tasks, how many run at once; step, records at a time."""
 
     @classmethod
     def name(cls) -> str:
