@@ -181,7 +181,7 @@ def _comparable(frame: dict[str, Any]) -> dict[str, Any]:
 def _answers(server: LiveServer) -> dict[str, Any]:
     found = {query: _ask(server, query) for query in (*LIVE_QUERIES, *HISTORY_QUERIES)}
     stations = [node["id"] for node in found[STATIONS_QUERY]["stations"]["nodes"]]
-    for station_id in stations:
+    for station_id in stations[::4]:
         found[station_id] = _ask(server, f'station(id: "{station_id}") {{ {STATION_QUERY} }}')
     return found
 
