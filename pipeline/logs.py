@@ -28,5 +28,5 @@ def set_up(level: str) -> None:
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
     # Shows a trace of every try, each second, to reach a node that is down; the store says once that it is.
     logging.getLogger("cassandra").setLevel("CRITICAL")
-    # Tells of every call into the JVM, byte by byte: no use even in DEBUG.
-    logging.getLogger("py4j").setLevel("WARNING")
+    # Tells of every call into the JVM, byte by byte, and shows a trace of what the stream says in a sentence itself.
+    logging.getLogger("py4j").setLevel("CRITICAL")

@@ -84,17 +84,17 @@ class Stream:
         self.consumed = offsets = self._portal.call(self._store.offsets, JOB)
         self.failure = None
         self._torn.clear()
-        self._compile(available_now)
         ends = self._portal.call(self._log.end_offsets, TOPICS)
         self._is_small = sum(end - offsets.get(place, 0) for place, end in ends.items()) < SMALL_RECORDS
+        self._compile(available_now and not self._is_small)
         for cut in self._portal.call(self._log.steps, TOPICS, offsets):
-            self._take(self._log.frame(self._spark, TOPICS, offsets, cut))
+            self._take(decoded(self._log.frame(self._spark, TOPICS, offsets, cut), TOPICS))
             offsets = {**offsets, **cut}
-        frames = self._log.stream(self._spark, TOPICS, offsets)
+        frames = decoded(self._log.stream(self._spark, TOPICS, offsets), TOPICS)
         writer = frames.writeStream.queryName(JOB).option("checkpointLocation", str(checkpoint))
         if available_now:
             writer = writer.trigger(availableNow=True)
-        self._query = writer.foreachBatch(lambda frame, _: self._take(frame)).start()
+        self._query = writer.foreachBatch(lambda batch, _: self._take(batch)).start()
         return self._query
 
     def finish(self) -> None:
@@ -121,10 +121,10 @@ class Stream:
         """Whether the query waits for new records."""
         return self._query is not None and self._query.status["message"] == "Waiting for data to arrive"
 
-    def _take(self, frame: DataFrame) -> None:
+    def _take(self, batch: DataFrame) -> None:
         self._busy_since = started = time.monotonic()
         try:
-            results = self._results(frame)
+            results = self._results(batch)
             if results.records:
                 self._keep(results)
                 self.instruments.batch_seconds.observe(time.monotonic() - started)
@@ -136,10 +136,9 @@ class Stream:
         finally:
             self._busy_since = None
 
-    def _results(self, frame: DataFrame) -> Results:
-        batch = decoded(frame, TOPICS)
+    def _results(self, batch: DataFrame) -> Results:
         if self._torn:
-            batch = batch.unionByName(self._torn.first_parts(frame.sparkSession, TOPICS))
+            batch = batch.unionByName(self._torn.first_parts(batch.sparkSession, TOPICS))
         results = self._computed(batch)
         return results if self._log.streams_whole_publishes else self._torn.hold(results)
 

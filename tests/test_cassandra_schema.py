@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.adapters import cassandra_schema
-from pipeline.ports import Row, StoreError
+from pipeline.ports import Row, Store, StoreError
 from pipeline.tables import NETWORK_DAY, SCHEMA_VERSION, STATION_LATEST, SYSTEM, TABLES, Table
 from pipeline.wiring import open_store
 from tests.cassandra_cluster import CassandraCluster
@@ -118,6 +119,18 @@ async def test_a_keyspace_without_replicas_in_the_near_data_centre_is_refused(
     async with open_store(fresh) as store:
         with pytest.raises(StoreError, match=r"has no replicas in data centre 'dc1'; name one with \?dc=\.$"):
             await store.create(TABLES)
+
+
+async def test_who_comes_while_a_store_is_being_made_waits_for_its_tables(fresh: str) -> None:
+    async def join(store: Store, after: float) -> None:
+        # Each at another moment of the making, which takes a second or two.
+        await asyncio.sleep(after)
+        await store.create(TABLES)
+        assert await store.read(STATION_LATEST, ("brest",)) == []
+
+    async with AsyncExitStack() as opened:
+        stores = [await opened.enter_async_context(open_store(fresh)) for _ in range(24)]
+        await asyncio.gather(*(join(store, number / 16) for number, store in enumerate(stores)))
 
 
 async def test_processes_that_create_a_store_on_two_nodes_at_once_make_one(

@@ -40,6 +40,9 @@ async def bring_up_to_date(session: Session, tables: Sequence[Table]) -> None:
         await _create_keyspace(session)
     session.set_levels(levels(await _replicas(session)))
     present = await _present(session)
+    if VERSION in present:
+        # A table is listed a moment before it can be asked: a change, be it none, waits for the one that makes it.
+        await session.change_schema(_version_creation(keyspace))
     await _check(session, present)
     wanted = _missing(keyspace, tables, present)
     for together in wanted:
@@ -134,8 +137,7 @@ def _missing(keyspace: str, tables: Sequence[Table], present: dict[str, set[str]
     The table of the version comes first: where that is, a store of Bikewire is.
     """
     own = {
-        VERSION: f"CREATE TABLE IF NOT EXISTS {name(keyspace, VERSION)} (part text PRIMARY KEY, version int)"
-        f" {_OPTIONS}",
+        VERSION: _version_creation(keyspace),
         PROGRESS: f"CREATE TABLE IF NOT EXISTS {name(keyspace, PROGRESS)} (job text, topic text, part int,"
         f" next_offset bigint, PRIMARY KEY ((job), topic, part)) {_OPTIONS}",
         cassandra_generations.POINTER: cassandra_generations.creation(keyspace),
@@ -149,6 +151,10 @@ def _missing(keyspace: str, tables: Sequence[Table], present: dict[str, set[str]
         [*(cql for step in others for cql in step), *types, *added],
         [cassandra_tables.creation(keyspace, table) for table in new],
     ]
+
+
+def _version_creation(keyspace: str) -> str:
+    return f"CREATE TABLE IF NOT EXISTS {name(keyspace, VERSION)} (part text PRIMARY KEY, version int) {_OPTIONS}"
 
 
 def _additions(keyspace: str, table: Table, present: dict[str, set[str]]) -> list[str]:
