@@ -20,6 +20,8 @@ BENCHMARKS = (
     "fanout",
     "batch",
     "cassandra_store",
+    "kafka_log",
+    "kafka_throughput",
     "cluster_latency",
     "memory",
 )

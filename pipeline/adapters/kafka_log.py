@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 5.0
+"""How long it is believed where topics begin; what the retention deletes within it is told by Spark."""
 
 Answer = TypeVar("Answer")
 
@@ -44,6 +49,7 @@ class KafkaLog(Log):
         self._clients = Clients(self._place)
         self._topics = Topics(self._place, self._clients)
         self._offsets = KafkaOffsets(self._place, self._clients, self._topics)
+        self._firsts: dict[frozenset[str], tuple[float, Offsets]] = {}
         self._publisher = KafkaPublisher(self._place, self._clients, self._topics, publisher)
 
     async def create(self, topics: Sequence[str]) -> None:
@@ -100,9 +106,17 @@ class KafkaLog(Log):
         if missing:
             msg = f"Kafka at {self._place.bootstrap}: no end was given for the records of {', '.join(sorted(missing))}."
             raise LogError(msg)
-        first, _ = self._bounds(topics)
+        first = self._first(frozenset(topics))
         begin = _clamped({name: start.get(name, 0) for name in wanted}, first, wanted)
         return kafka_source.frame(spark, self._place, begin, {name: max(wanted[name], begin[name]) for name in wanted})
+
+    def _first(self, topics: frozenset[str]) -> Offsets:
+        """Where the topics begin, as asked a moment ago: a backlog comes in many frames."""
+        asked_at, first = self._firsts.get(topics, (-math.inf, {}))
+        if time.monotonic() - asked_at > FRESH_SECONDS:
+            first = self._apart(lambda offsets: offsets.first(topics))
+            self._firsts[topics] = time.monotonic(), first
+        return first
 
     def _bounds(self, topics: Sequence[str]) -> tuple[Offsets, Offsets]:
         async def ask(offsets: KafkaOffsets) -> tuple[Offsets, Offsets]:

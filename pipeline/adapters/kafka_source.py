@@ -20,6 +20,8 @@ _OPTIONS = {
     # With the default of 500 every micro-batch takes half a second longer.
     "kafka.fetch.max.wait.ms": "10",
     "kafka.max.poll.records": "5000",
+    # One city is one partition: its backlog would else be read and decoded by a single core.
+    "maxRecordsPerPartition": "25000",
     # To skip what was deleted would be a silent loss; what may be skipped is skipped in `kafka_log`, which says so.
     "failOnDataLoss": "true",
 }

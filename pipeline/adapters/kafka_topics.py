@@ -72,8 +72,10 @@ class Topics:
             for topic in topics
         ]
         deadline = time.monotonic() + APPEAR_SECONDS
-        while _lacks_brokers(answer := await admin.create_topics(wanted)) and time.monotonic() < deadline:
+        answer = await admin.create_topics(wanted)
+        while _lacks_brokers(answer) and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
+            answer = await admin.create_topics(wanted)
         for name, code, *message in answer.topic_errors:
             if code not in (0, _EXISTS):
                 text = (message and message[0]) or for_code(code).__name__
