@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Sequence
 
+from cassandra import InvalidRequest
+
 from pipeline.adapters import cassandra_generations, cassandra_tables
 from pipeline.adapters.cassandra_connection import CONNECT_SECONDS, TRY_AGAIN_SECONDS, WRITE, Levels, levels
 from pipeline.adapters.cassandra_session import Session
@@ -43,6 +45,7 @@ async def bring_up_to_date(session: Session, tables: Sequence[Table]) -> None:
     if VERSION in present:
         # A table is listed a moment before it can be asked: a change, be it none, waits for the one that makes it.
         await session.change_schema(_version_creation(keyspace))
+        await session.agree()
     await _check(session, present)
     wanted = _missing(keyspace, tables, present)
     for together in wanted:
@@ -110,13 +113,25 @@ async def _check(session: Session, present: dict[str, set[str]]) -> None:
         msg = f"{session.place} is a keyspace, but no store of Bikewire; name another in BIKEWIRE_STORE."
         raise StoreError(msg)
     if present:
-        version = await _version(session)
+        version = await _awaited_version(session)
         if version > SCHEMA_VERSION:
             msg = (
                 f"{session.place} was written by a newer Bikewire (store version {version}, this one knows"
                 f" {SCHEMA_VERSION}); update Bikewire or name another store in BIKEWIRE_STORE."
             )
             raise StoreError(msg)
+
+
+async def _awaited_version(session: Session) -> int:
+    """The version, once the node that is asked knows its table, which another process may just have made."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            return await _version(session)
+        except StoreError as error:
+            if not isinstance(error.__cause__, InvalidRequest) or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(TRY_AGAIN_SECONDS)
 
 
 async def _version(session: Session) -> int:
