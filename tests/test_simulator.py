@@ -1,4 +1,4 @@
-"""The simulated systems: valid GBFS of both versions, and a city that commutes without losing a bike."""
+"""The simulated systems: valid GBFS of three versions, and a city that commutes without losing a bike."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def faults_in(document: Any, schema: Path) -> list[str]:
     return [fault.message for fault in Draft7Validator(json.loads(schema.read_text())).iter_errors(document)]
 
 
-@pytest.mark.parametrize(("version", "folder"), [("2.3", ""), ("3.0", "v3/")])
+@pytest.mark.parametrize(("version", "folder"), [("1.1", "v1/"), ("2.3", ""), ("3.0", "v3/")])
 @pytest.mark.parametrize("system", ["brest-demo", "city-02"])
 async def test_every_document_is_valid_by_the_official_schemas(
     client: httpx.AsyncClient, shared_data: Path, system: str, version: Version, folder: str
@@ -96,8 +96,10 @@ async def test_an_unknown_system_or_feed_is_not_found(client: httpx.AsyncClient)
         "/paris/station_status.json",
         "/brest-demo/vehicle_status.json",
         "/brest-demo/v3/x.json",
+        "/brest-demo/v1/vehicle_types.json",
+        "/brest-demo/v4/gbfs.json",
     ]
-    assert [(await client.get(path)).status_code for path in paths] == [404] * 4
+    assert [(await client.get(path)).status_code for path in paths] == [404] * 6
 
 
 async def test_a_document_changes_with_the_tick_and_not_before(client: httpx.AsyncClient, hands: Hands) -> None:
@@ -119,8 +121,10 @@ async def test_a_document_tells_when_its_tick_began_and_how_long_it_lasts(
     assert (envelope["last_updated"], envelope["ttl"]) == ("2026-11-24T08:00:00Z", 60)
 
 
-async def test_both_versions_tell_the_same(client: httpx.AsyncClient) -> None:
+async def test_all_versions_tell_the_same(client: httpx.AsyncClient) -> None:
+    oldest = (await fetch(client, "/brest-demo/v1/station_status.json"))["data"]["stations"]
     old = (await fetch(client, "/brest-demo/station_status.json"))["data"]["stations"]
+    assert [s | {"vehicle_types_available": []} for s in oldest] == [s | {"vehicle_types_available": []} for s in old]
     new = (await fetch(client, "/brest-demo/v3/station_status.json"))["data"]["stations"]
     assert [(s["station_id"], s["num_bikes_available"], s["num_docks_available"]) for s in old] == [
         (s["station_id"], s["num_vehicles_available"], s["num_docks_available"]) for s in new
