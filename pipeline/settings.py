@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     feeds: Annotated[tuple[str, ...], NoDecode] = Field(
         (VELOZEF,), description="Discovery URLs (gbfs.json) of the systems to poll, comma-separated."
     )
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Languages to read names in, comma-separated, best first. Default: each feed's first."
+    )
     data: Path = Field(Path("data"), description="Folder of everything that is kept on this machine.")
     log: str = Field("", description="URL of the log: sqlite:///PATH. Default: log.sqlite in BIKEWIRE_DATA.")
     store: str = Field(
@@ -70,6 +73,11 @@ class Settings(BaseSettings):
     stale_seconds: float = Field(
         300, gt=0, description="A document older than this, and than its own ttl, observes nothing."
     )
+    frozen_seconds: float = Field(
+        3 * 3600,
+        gt=0,
+        description="Counts that stand still for so long, in hours in which they moved on the days before, are frozen.",
+    )
     hold_seconds: float | None = Field(
         None,
         gt=0,
@@ -90,9 +98,9 @@ class Settings(BaseSettings):
     tiles_attribution: str = Field("© OpenStreetMap contributors", description="Whom the tiles are owed to.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
-    @field_validator("feeds", mode="before")
+    @field_validator("feeds", "languages", mode="before")
     @classmethod
-    def _split_feeds(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("feeds")
