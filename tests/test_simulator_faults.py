@@ -67,7 +67,7 @@ async def test_a_fault_is_listed_with_all_kinds_there_are_and_taken_away(client:
     ("body", "reason"),
     [
         ({"kind": "broken"}, "Invalid enum value 'broken' - at `$.kind`"),
-        ({"kind": "slow", "sytem": "x"}, "Object contains unknown field `sytem`"),
+        ({"kind": "slow", "sytems": "x"}, "Object contains unknown field `sytems`"),
         ({"kind": "slow", "system": "paris"}, "there is no system 'paris'"),
         ({"kind": "slow", "value": -1}, "value: -1.0 is negative"),
         ({"kind": "error", "value": 200}, "value: 200 is no status of an error (400 to 599)"),

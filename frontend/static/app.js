@@ -6,6 +6,7 @@ import { Background } from "./background.js";
 import { Connection } from "./connection.js";
 import { fill, make, write } from "./dom.js";
 import { createFormat } from "./format.js";
+import { drawHealth } from "./health.js";
 import { drawLegend } from "./legend.js";
 import { Live } from "./live.js";
 import { Markers } from "./markers.js";
@@ -33,9 +34,11 @@ const context = {
   format: null,
   link: "connecting",
   isServed: true,
+  /** Of the system's feeds, as last told. @type {?{state: ?string, reason: ?string}} */
+  health: null,
   get situation() {
     const { isKnown, isStale, polledAt } = stations;
-    return { link: this.link, isServed: this.isServed, isKnown, isStale, polledAt };
+    return { link: this.link, isServed: this.isServed, isKnown, isStale, polledAt, health: this.health };
   },
   /** The instant that charts and days end at: now, or the newest poll where that is more than a day ago. */
   reference() {
@@ -162,6 +165,12 @@ function onStations(update) {
 function drawSituation() {
   connection.draw();
   totals.draw();
+  drawHealth(at("health"), context);
+}
+
+function onHealth(health) {
+  context.health = health;
+  drawSituation();
 }
 
 function onNetwork(network) {
@@ -192,7 +201,7 @@ function startLive() {
   const url = new URL(settings.graphql, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const onLink = (link) => ((context.link = link), drawSituation());
-  live = new Live({ createClient, url: url.href, systemId: system.id, onLink, onStations, onNetwork });
+  live = new Live({ createClient, url: url.href, systemId: system.id, onLink, onStations, onNetwork, onHealth });
   live.start();
 }
 

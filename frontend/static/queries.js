@@ -56,6 +56,13 @@ export const VEHICLES = `query Vehicles(
 
 export const FEEDS = `query Feeds($system: ID!) {
   system(id: $system) {
-    feeds { feed state reason polledAt lastUpdated ttlSeconds latencyMs bytes deviations }
+    feeds {
+      name state reason fetch polledAt lastUpdated ttlSeconds latencyMs bytes deviationCount
+      deviations { rule meaning count example }
+    }
   }
+}`;
+
+export const FEED_HEALTH = `subscription FeedHealth($system: ID!) {
+  feedHealth(systemId: $system) { state reason }
 }`;
