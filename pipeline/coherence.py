@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.deviations import Action, Deviation, Rule, shown
-from pipeline.gbfs_model import REALTIME, Document, Feed, Status, Vehicle
+from pipeline.gbfs_model import REALTIME, Document, Feed, Station, Status, Vehicle
 from pipeline.model import StationStatus
 
 AHEAD = timedelta(seconds=60)
@@ -66,6 +66,14 @@ class Declared:
 
     stations: frozenset[str]
     virtual: frozenset[str]
+
+
+def declared_by(document: Document[Station]) -> Declared:
+    """The stations that the document declares."""
+    return Declared(
+        frozenset(said.station_id for said in document.entities),
+        frozenset(said.station_id for said in document.entities if said.is_virtual),
+    )
 
 
 def odd_beside(document: Document[Status], declared: Declared | None) -> Iterator[Deviation]:

@@ -122,12 +122,9 @@ class Action(StrEnum):
     ASSUMED = "a default was assumed"
     KEPT = "kept"
 
-    @property
-    def harm(self) -> Harm:
-        """Left out is lost; repaired costs nothing; all else is in doubt."""
-        if self is Action.REFUSED:
-            return Harm.LOSS
-        return Harm.NUISANCE if self is Action.REPAIRED else Harm.DOUBT
+
+HARMLESS = frozenset({Rule.TTL, Rule.CAPACITY, Rule.TIME_OF_STATION, Rule.VERSION_KNOWN})
+"""Breaking these leaves no figure of Bikewire's in doubt."""
 
 
 class Deviation(msgspec.Struct, frozen=True):
@@ -139,6 +136,13 @@ class Deviation(msgspec.Struct, frozen=True):
     value: str
     rule: Rule
     action: Action
+
+    @property
+    def harm(self) -> Harm:
+        """Left out is lost; what was repaired, or does not matter, costs nothing; all else is in doubt."""
+        if self.action is Action.REFUSED:
+            return Harm.LOSS
+        return Harm.NUISANCE if self.action is Action.REPAIRED or self.rule in HARMLESS else Harm.DOUBT
 
     @property
     def sentence(self) -> str:

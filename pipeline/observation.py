@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.coherence import Declared, gone_or_back, odd_beside
+from pipeline.coherence import Declared, declared_by, gone_or_back, odd_beside
 from pipeline.deviations import Action, Deviation, Rule, shown, summary
 from pipeline.gbfs_model import Document, Feed, Link, Station, Status, System, Vehicle
 from pipeline.model import (
@@ -136,10 +136,7 @@ class Observer:
         document = documents.get(Feed.STATION_INFORMATION)
         if document is None:
             return declared, after
-        self._declared = Declared(
-            frozenset(said.station_id for said in document.entities),
-            frozenset(said.station_id for said in document.entities if said.is_virtual),
-        )
+        self._declared = declared_by(document)
         stations = [self._station(polled_at, station) for station in document.entities]
         new = {one.station_id: one for one in stations if not _stands(before.stations.get(one.station_id), one)}
         after = replace(after, stations={**before.stations, **new}, stations_expected=len(stations))
