@@ -113,7 +113,14 @@ class Exports:
         """The body, made anew where what it was made of has changed."""
         live = view.live
         observed = tuple(feed.polled_at for feed in live.observed.values())
-        made_of = (live.sequence, live.information, tuple(live.feeds), observed, view.now.timestamp() // KEPT_SECONDS, root)
+        made_of = (
+            live.sequence,
+            live.information,
+            tuple(live.feeds),
+            observed,
+            view.now.timestamp() // KEPT_SECONDS,
+            root,
+        )
         kept = self._kept.get((view.system_id, name))
         if kept is None or kept.made_of != made_of:
             body = make()

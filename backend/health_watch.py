@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from backend.feed_health import STATIONS, FeedHealth, judge, judge_all
 from backend.live import LiveSystem, LiveTable
-from backend.stillness import days_that_moved, last_move
+from backend.stillness import days_that_moved, observed_stillness
 from pipeline.ports import BikewireError, Store
 from pipeline.settings import Settings
 
@@ -79,26 +79,29 @@ class HealthWatch:
 
     def _is_due(self, system_id: str, live: LiveSystem) -> bool:
         now = self._clock()
-        if live.moved_at is not None and now < live.moved_at + self._frozen_after:
-            return False
         feed, asked = live.feeds.get(STATIONS), self._asked.get(system_id)
+        has_moved = live.moved_at is not None and live.still_seconds < self._frozen_after.total_seconds()
         is_asked = asked is not None and now < asked + self._frozen_after / 10
-        if feed is None or is_asked:
+        if feed is None or has_moved or is_asked:
             return False
         return judge(live, feed, now, self._tolerance_seconds).state is FeedHealth.FRESH
 
     async def _check(self, system_id: str, live: LiveSystem) -> None:
-        now = self._clock()
-        moved_at = live.moved_at or await last_move(self._store, system_id, now)
-        if moved_at is None or now < moved_at + self._frozen_after:
-            live.moved_at = live.moved_at or moved_at
+        now, moved_at = self._clock(), live.moved_at
+        since, still_seconds = await self._stillness(system_id, live, now)
+        if since is None or still_seconds < self._frozen_after.total_seconds():
             return
         moved, seen = await days_that_moved(self._store, system_id, now - self._frozen_after, now)
         # What came in while the store was asked wins.
-        if seen and 2 * moved >= seen and (live.moved_at is None or live.moved_at <= moved_at):
-            live.moved_at = moved_at
+        if seen and 2 * moved >= seen and live.moved_at == moved_at:
             live.frozen = (
-                f"No count has changed since {moved_at:%Y-%m-%d %H:%M} UTC;"
+                f"No count has changed since {since:%Y-%m-%d %H:%M} UTC;"
                 f" on {moved} of the {seen} days before they did in these hours."
             )
             logger.warning("%s %s: frozen. %s", system_id, STATIONS, live.frozen)
+
+    async def _stillness(self, system_id: str, live: LiveSystem, now: datetime) -> tuple[datetime | None, float]:
+        """Since when the counts stand still and how much of that was observed: also before this server began."""
+        if live.moved_at is not None:
+            return live.moved_at, live.still_seconds
+        return await observed_stillness(self._store, system_id, now) or (None, 0.0)

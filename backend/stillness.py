@@ -25,17 +25,24 @@ TOTALS = (
     "stations_full",
     "stations_closed",
 )
-COLUMNS = ("polled_at", *TOTALS)
+COLUMNS = ("polled_at", "hold_seconds", *TOTALS)
 
 
-async def last_move(store: Store, system_id: str, now: datetime) -> datetime | None:
-    """The newest poll of the last day in which the totals were others than in the poll before.
+async def observed_stillness(store: Store, system_id: str, now: datetime) -> tuple[datetime, float] | None:
+    """Since when the totals have not changed, within the last day, and how many seconds of that were observed.
 
-    Where they never changed, the first poll of that day; None when there was none. Raises StoreError.
+    None when nothing was polled. Raises StoreError.
     """
     rows = await _rows(store, system_id, now - timedelta(days=1), now)
-    first = _polled_at(rows[0]) if rows else None
-    return max((_polled_at(after) for before, after in pairwise(rows) if _differ(before, after)), default=first)
+    if not rows:
+        return None
+    since, seconds = _polled_at(rows[-1]), 0.0
+    for after, before in pairwise(reversed(rows)):
+        if _differ(before, after):
+            break
+        since = _polled_at(before)
+        seconds += min((_polled_at(after) - since).total_seconds(), float(str(before["hold_seconds"])))
+    return since, seconds
 
 
 async def days_that_moved(store: Store, system_id: str, start: datetime, end: datetime) -> tuple[int, int]:

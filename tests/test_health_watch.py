@@ -13,7 +13,7 @@ import pytest
 from backend.feed_health import FeedHealth, judge
 from backend.health_watch import HealthWatch
 from backend.live import Applied, LiveTable
-from backend.stillness import days_that_moved, last_move
+from backend.stillness import days_that_moved, observed_stillness
 from pipeline.model import FeedState, Topic
 from pipeline.ports import Store, TopicPartition
 from pipeline.settings import Settings
@@ -40,7 +40,7 @@ async def fill(store: Store, end: datetime, bikes: Sequence[int]) -> None:
         name: 0
         for name, kind in NETWORK_HISTORY.columns.items()
         if kind == "long" and name not in {"bikes", "vehicles_outside_stations"}
-    }
+    } | {"hold_seconds": 900.0}
     rows: list[dict[str, Any]] = [
         {"system_id": SYSTEM, "day": polled_at.date(), "polled_at": polled_at, **zeros, "bikes": count}
         for polled_at, count in zip(polls, bikes, strict=True)
@@ -106,8 +106,28 @@ async def test_a_feed_that_is_not_fresh_is_nothing_worse_than_that(store: Store,
 async def test_the_last_move_is_found_over_midnight(store: Store) -> None:
     midnight = datetime.combine(date(2026, 11, 21), datetime.min.time(), NOW.tzinfo)
     await fill(store, midnight + minutes(30), [1, 1, 2, 2, 2, 2])
-    assert await last_move(store, SYSTEM, midnight + minutes(60)) == midnight - minutes(10)
-    assert await last_move(store, "nobody", midnight) is None
+    assert await observed_stillness(store, SYSTEM, midnight + minutes(60)) == (midnight - minutes(10), 1800.0)
+    assert await observed_stillness(store, "nobody", midnight) is None
+
+
+async def test_time_in_which_nobody_looked_is_no_stillness(store: Store) -> None:
+    await fill(store, NOW - minutes(300), [7, 7])
+    await fill(store, NOW, [7])
+    assert await observed_stillness(store, SYSTEM, NOW) == (NOW - minutes(320), 600.0 + 900.0)
+
+
+async def test_the_server_itself_counts_the_time_in_which_it_saw_nothing_move(store: Store, tmp_path: Path) -> None:
+    watching, table = watch(store, tmp_path)
+    live = table.systems[SYSTEM]
+    await fill(store, NOW - timedelta(days=1), BUSY)
+    start = NOW - HOURS - minutes(6)
+    live.statuses["g"], live.polled_at = status("g", 1, 9, start), start
+    for number in range(1, 64):
+        at = start + minutes(3) * number
+        live.apply([Applied(PLACE, number, status("g", 2, 8, at))], NOW)
+    assert (live.moved_at, live.still_seconds) == (start + minutes(3), 62 * 180.0)
+    await watching.check_frozen()
+    assert (live.frozen or "").startswith("No count has changed since 2026-11-20 14:57 UTC; on 1 of the 1 days")
 
 
 async def test_days_that_were_not_seen_do_not_vote(store: Store) -> None:
