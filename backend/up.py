@@ -89,7 +89,7 @@ def demo_settings(settings: Settings, feed: str) -> Settings:
     """The settings for the simulated system: its data lies beside the real ones', never among them."""
     poll = {} if "min_poll_seconds" in settings.model_fields_set else {"min_poll_seconds": _DEMO_TICK_SECONDS}
     places = {"data": _demo_folder(settings), "log": "", "store": "", "lake": ""}
-    return Settings.read(**{**settings.model_dump(), **poll, **places, "feeds": (feed,)})
+    return Settings.read(**{**settings.model_dump(), **poll, **places, "systems": "", "feeds": (feed,)})
 
 
 def _demo_folder(settings: Settings) -> Path:
