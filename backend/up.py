@@ -98,8 +98,11 @@ def _demo_folder(settings: Settings) -> Path:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for the parts."""
-    values = {**settings.model_dump(exclude_none=True), "feeds": ",".join(settings.feeds)}
-    return {f"BIKEWIRE_{name.upper()}": str(value) for name, value in values.items()}
+    values = settings.model_dump(exclude_none=True)
+    return {
+        f"BIKEWIRE_{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+    }
 
 
 async def _play(scene: Scene, listener: socket.socket, doubtful_feed: str | None) -> bool:

@@ -71,12 +71,13 @@ def verdict(report: Report) -> Text:
 
 
 def _lost(feed: FeedCheck) -> str:
-    return _printable(f"{feed.feed} is {feed.state.lower()}: {feed.reason}")
+    return printable(f"{feed.feed} is {feed.state.lower()}: {feed.reason}")
 
 
 def _safe(text: str) -> Text:
-    return Text(_printable(text))
+    return Text(printable(text))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without control characters, which a terminal would obey."""
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli import app, configure, screen
+from pipeline.cli import Data, app, configure, screen
 
 if TYPE_CHECKING:
     from pipeline.check import Report
@@ -50,6 +50,47 @@ def check(
     screen.print(msgspec.json.encode(report).decode() if as_json else view(report))
     if report.harm is not None and report.harm >= Harm[fail_on.name]:
         raise typer.Exit(WRONG)
+
+
+@app.command()
+def systems(
+    country: Annotated[str | None, typer.Option(metavar="CODE", help="Only of this country, e.g. FR.")] = None,
+    search: Annotated[str | None, typer.Option(metavar="WORDS", help="Words of id, name or place, e.g. brest.")] = None,
+    feeds: Annotated[
+        bool, typer.Option("--feeds", help="Only the discovery URLs, comma-separated, as BIKEWIRE_FEEDS takes them.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    catalogue: Annotated[
+        str | None,
+        typer.Option(metavar="URL|FILE", help="Another catalogue than MobilityData's, in the format of systems.csv."),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """List the systems of the world's catalogue; those that ask for credentials are marked, and not in --feeds.
+
+    Example: [bold]bikewire systems --country FR --search brest[/]
+    """
+    import msgspec
+    from rich.table import Table
+
+    from pipeline.catalogue import select
+    from pipeline.catalogue_file import load_catalogue
+    from pipeline.check_view import printable
+
+    found = select(load_catalogue(catalogue, configure(data=data)), country, search)
+    if as_json:
+        screen.print(msgspec.json.encode(found).decode())
+    elif feeds:
+        screen.print(",".join(entry.url for entry in found if not entry.needs_credentials))
+    else:
+        table = Table("country", "id", "name", "place", "versions", "discovery URL", caption=f"Systems: {len(found)}.")
+        for entry in found:
+            url = f"{entry.url} (asks for credentials)" if entry.needs_credentials else entry.url
+            cells = (entry.country, entry.system_id, entry.name, entry.location, ", ".join(entry.versions), url)
+            table.add_row(*(printable(cell) for cell in cells))
+        screen.print(table)
+    if not found:
+        raise typer.Exit(1)
 
 
 def _report(place: str, settings: Settings) -> Report:
