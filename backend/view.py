@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from backend.context import Context
 from backend.feed_health import Verdict, judge, judge_system
 from backend.live import LiveSystem
+from backend.types.place import Bounds
 from backend.types.status import StationStatus
 from pipeline.model import FeedStatus, StationState, Thresholds, station_state
 
@@ -54,3 +56,10 @@ class View:
         """Whether no poll of the stations is recent enough to be trusted."""
         polled_at, feed = self.live.polled_at, self.live.feeds.get("station_status")
         return polled_at is None or feed is None or self.now >= polled_at + timedelta(seconds=feed.hold_seconds)
+
+    def bounds(self) -> Bounds | None:
+        """Around the stations; None without any."""
+        memo, key = self.live.memo, ("bounds",)
+        if key not in memo:
+            memo[key] = Bounds.of(self.live.stations.values())
+        return cast("Bounds | None", memo[key])

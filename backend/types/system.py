@@ -64,7 +64,7 @@ class System:
 
     @resolved("The rectangle that holds all its stations, without the outermost twentieth; null without any.")
     def bounds(self) -> Bounds | None:
-        return Bounds.of(self.view.live.stations.values())
+        return self.view.bounds()
 
     @resolved("How many stations are declared.")
     def station_count(self) -> int:

@@ -9,6 +9,10 @@ const FIGURES = `bikesMean bikesMin bikesMax docksMean docksMin docksMax
 
 export const SYSTEMS = "query Systems { systems { id name timeZone operator } }";
 
+export const SYSTEMS_MAP = `query SystemsMap {
+  systems { id name operator stationCount bounds { south west north east } health { state } }
+}`;
+
 export const STATION_UPDATES = `subscription StationUpdates($system: ID!, $after: String) {
   stationUpdates(systemId: $system, after: $after) { snapshot cursor polledAt stations { ${STATION} } }
 }`;
