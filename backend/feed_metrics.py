@@ -8,14 +8,17 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from backend.feed_health import FeedHealth, judge_all
+from backend.feed_health import judge_all
 from backend.live import LiveTable
 from backend.types.feed import Deviation
 from pipeline.settings import Settings
 
 
 class FeedMetrics(Collector):
-    """One gauge per system, feed and state, and one per rule that a feed's newest document breaks."""
+    """One gauge per feed, for the state it is in, and one per rule that its newest document breaks.
+
+    None for the other states: with the whole catalogue they would be most of what is read.
+    """
 
     def __init__(self, table: LiveTable, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._table, self._clock = table, clock
@@ -27,12 +30,11 @@ class FeedMetrics(Collector):
 
     def _health(self) -> GaugeMetricFamily:
         family = GaugeMetricFamily(
-            "bikewire_feed_health", "1 for the health of each feed.", labels=["system", "feed", "state"]
+            "bikewire_feed_health", "1 for the state that each feed is in.", labels=["system", "feed", "state"]
         )
         for system_id, live in self._table.systems.items():
-            for name, health in judge_all(live, self._clock(), self._tolerance_seconds).items():
-                for state in FeedHealth:
-                    family.add_metric([system_id, name, state.value], float(health is state))
+            for name, state in judge_all(live, self._clock(), self._tolerance_seconds).items():
+                family.add_metric([system_id, name, state.value], 1.0)
         return family
 
     def _deviations(self) -> GaugeMetricFamily:
