@@ -111,9 +111,9 @@ def faulty_world(folder: Path, count: int, busy: Sequence[str]) -> Iterator[Faul
             data=folder,
             feeds=feeds,
             min_poll_seconds=POLL_SECONDS,
-            timeout_seconds=2,
-            hold_seconds=4,
-            stale_seconds=6,
+            timeout_seconds=5,
+            hold_seconds=8,
+            stale_seconds=10,
             frozen_seconds=FROZEN_SECONDS,
             max_body_bytes=300_000,
         )
