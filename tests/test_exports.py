@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
-from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # one call does not need stubs
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
@@ -20,7 +19,11 @@ from backend.context import Context
 from backend.exports import Exports
 from backend.gbfs_documents import FEEDS, Version
 from backend.live import LiveSystem
+from pipeline.check import check_fetches
+from pipeline.gbfs_model import Feed
 from pipeline.model import FeedState, SystemInformation
+from pipeline.reading import Fetch
+from tests.official_schemas import faults_in
 from tests.small_city import NOW, POLL, SYSTEM, feed, minutes, open_context, status
 
 
@@ -57,10 +60,6 @@ async def feeds_of(client: httpx.AsyncClient, folder: str, system_id: str = SYST
     return {"gbfs": discovery, **{one["name"]: await fetch(client, one["url"]) for one in listed}}
 
 
-def faults_in(document: Any, schema: Path) -> list[str]:
-    return [fault.message for fault in Draft7Validator(json.loads(schema.read_text())).iter_errors(document)]
-
-
 def bare_system() -> LiveSystem:
     """One of which nothing is known but that it is there."""
     said = SystemInformation(system_id="bare", polled_at=POLL, name="bare", time_zone="UTC", language="?")
@@ -70,25 +69,22 @@ def bare_system() -> LiveSystem:
 @pytest.mark.parametrize(("version", "folder"), [("2.3", ""), ("3.0", "3.0/")])
 @pytest.mark.parametrize("system_id", [SYSTEM, "bare"])
 async def test_every_document_is_valid_by_the_official_schemas(
-    context: Context, client: httpx.AsyncClient, shared_data: Path, version: Version, folder: str, system_id: str
+    context: Context, client: httpx.AsyncClient, version: Version, folder: str, system_id: str
 ) -> None:
     context.live.systems["bare"] = bare_system()
     live = context.live.systems[SYSTEM]
     live.statuses["l"] = replace(live.statuses["l"], last_reported=datetime(2001, 1, 1, tzinfo=UTC))
     documents = await feeds_of(client, folder, system_id)
-    schemas = shared_data / "gbfs-samples" / "schemas" / f"v{version}"
-    faults = {name: faults_in(document, schemas / f"{name}.json") for name, document in documents.items()}
+    faults = {name: faults_in(document, version, name) for name, document in documents.items()}
     vehicles = {"free_bike_status", "vehicle_status"}
     expected = [name for name in FEEDS[version] if system_id == SYSTEM or name not in vehicles]
     assert faults == {name: [] for name in ("gbfs", *expected)}
 
 
-async def test_the_manifest_lists_all_systems_in_both_versions(
-    context: Context, client: httpx.AsyncClient, shared_data: Path
-) -> None:
+async def test_the_manifest_lists_all_systems_in_both_versions(context: Context, client: httpx.AsyncClient) -> None:
     context.live.systems["new"] = LiveSystem()
     manifest = await fetch(client, "/gbfs/manifest.json")
-    assert faults_in(manifest, shared_data / "gbfs-samples" / "schemas" / "v3.0" / "manifest.json") == []
+    assert faults_in(manifest, "3.0", "manifest") == []
     assert manifest["data"] == {
         "datasets": [
             {
@@ -236,3 +232,22 @@ async def test_before_the_log_was_read_nothing_is_told(context: Context, client:
     context.live.current.clear()
     for path in ("/gbfs/manifest.json", "/gbfs/brest/gbfs.json", "/gbfs/brest/stations.csv"):
         assert (await client.get(path)).status_code == 503
+
+
+@pytest.mark.parametrize("folder", ["", "3.0/"])
+async def test_our_own_check_finds_nothing_but_what_nobody_knows(
+    context: Context, client: httpx.AsyncClient, folder: str
+) -> None:
+    live = context.live.systems[SYSTEM]
+    for number, (name, known) in enumerate(live.statuses.items(), start=1):
+        live.statuses[name] = replace(known, last_reported=POLL - minutes(number))
+    bodies = {name: orjson.dumps(document) for name, document in (await feeds_of(client, folder)).items()}
+    fetches = {
+        feed: Fetch(url="http://bikes.example", body=body)
+        for name, body in bodies.items()
+        if (feed := Feed.named(name))
+    }
+    report = check_fetches("here", fetches, context.settings, NOW)
+    found = {(one.feed.value, finding.rule.value) for one in report.feeds for finding in one.findings}
+    assert found == {("station_information", "capacity")}
+    assert [one.official for one in report.feeds] == [()] * len(documents)
