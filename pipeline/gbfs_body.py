@@ -148,6 +148,8 @@ class Body:
 
     def _decoded(self, body: bytes) -> _Envelope:
         try:
+            # Texts are decoded late, entity by entity: whether the whole is UTF-8 must be known now.
+            body.decode()
             return _ENVELOPE.decode(body)
         except msgspec.ValidationError:
             raise
@@ -170,9 +172,11 @@ def _loose(raw: msgspec.Raw) -> object:
 
 def _strict_json(body: bytes, error: Exception) -> bytes:
     """The body as strict JSON, if it is nearly that: NaN, a byte order mark, control characters, half a
-    surrogate pair, UTF-16. Raises DocumentRefused."""
+    surrogate pair, letters of another encoding, UTF-16. Raises DocumentRefused."""
     try:
-        text = body.decode(json.detect_encoding(body)).removeprefix("\ufeff")
+        encoding = json.detect_encoding(body)
+        is_utf8 = encoding.startswith("utf-8")
+        text = body.decode(encoding, "replace" if is_utf8 else "strict").removeprefix("\ufeff")
         loose = json.loads(text, strict=False, parse_constant=lambda name: None, parse_float=_finite)
         return json.dumps(loose, ensure_ascii=False).encode("utf-8", "replace")
     except (ValueError, RecursionError):
@@ -190,7 +194,7 @@ def _no_json(body: bytes, error: Exception) -> DocumentRefused:
         return DocumentRefused("The body is empty.", Rule.BODY_PRESENT)
     if start.startswith("<"):
         return DocumentRefused(f"The body is HTML or XML, not JSON: it begins with {shown(start)}.", Rule.BODY_IS_JSON)
-    if "truncated" in str(error):
+    if "truncated" in str(error) or "unexpected end of data" in str(error):
         return DocumentRefused(f"The body is JSON that breaks off after {len(body)} bytes.", Rule.BODY_WHOLE)
     return DocumentRefused(f"The body is not JSON ({_brief(error)}): it begins with {shown(start)}.", Rule.BODY_IS_JSON)
 

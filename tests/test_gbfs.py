@@ -181,6 +181,18 @@ def test_what_is_nearly_json_is_repaired(text: bytes) -> None:
     assert [(noted.rule, noted.action) for noted in document.deviations] == [(Rule.STRICT_JSON, Action.REPAIRED)]
 
 
+def test_letters_of_another_encoding_cost_no_station() -> None:
+    document = read_stations(body({"stations": [station("st_1", "Gare #"), station("st_2")]}).replace(b"#", b"\xe9"))
+
+    assert [said.name for said in document.entities] == ["Gare \ufffd", "Harbour"]
+    assert [(noted.rule, noted.action) for noted in document.deviations] == [(Rule.STRICT_JSON, Action.REPAIRED)]
+
+
+def test_a_body_that_breaks_off_within_a_letter_is_truncated() -> None:
+    with pytest.raises(DocumentRefused, match="breaks off after 26 bytes"):
+        read_statuses('{"data":{"stations":["123é'.encode()[:26])
+
+
 @pytest.mark.parametrize(
     ("change", "last_updated", "ttl", "rules"),
     [
