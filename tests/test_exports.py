@@ -241,12 +241,9 @@ async def test_our_own_check_finds_nothing_but_what_nobody_knows(
     live = context.live.systems[SYSTEM]
     for number, (name, known) in enumerate(live.statuses.items(), start=1):
         live.statuses[name] = replace(known, last_reported=POLL - minutes(number))
-    bodies = {name: orjson.dumps(document) for name, document in (await feeds_of(client, folder)).items()}
-    fetches = {
-        feed: Fetch(url="http://bikes.example", body=body)
-        for name, body in bodies.items()
-        if (feed := Feed.named(name))
-    }
+    documents = await feeds_of(client, folder)
+    named = {Feed.named(name): orjson.dumps(document) for name, document in documents.items()}
+    fetches = {feed: Fetch(url="http://bikes.example", body=body) for feed, body in named.items() if feed}
     report = check_fetches("here", fetches, context.settings, NOW)
     found = {(one.feed.value, finding.rule.value) for one in report.feeds for finding in one.findings}
     assert found == {("station_information", "capacity")}
