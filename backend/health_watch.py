@@ -96,7 +96,7 @@ class HealthWatch:
         if seen and 2 * moved >= seen and live.moved_at == moved_at:
             live.frozen = (
                 f"No count has changed since {since:%Y-%m-%d %H:%M} UTC;"
-                f" on {moved} of the {seen} days before they did in these hours."
+                f" on {moved} of {seen} earlier days they did in these hours."
             )
             logger.warning("%s %s: frozen. %s", system_id, STATIONS, live.frozen)
 

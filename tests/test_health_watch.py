@@ -66,7 +66,7 @@ async def test_counts_that_stand_still_in_busy_hours_are_frozen_until_one_moves(
     await watching.check_frozen()
     assert judge(live, feed("station_status"), NOW, 300) == (
         FeedHealth.FROZEN,
-        "No count has changed since 2026-11-20 14:40 UTC; on 2 of the 3 days before they did in these hours.",
+        "No count has changed since 2026-11-20 14:40 UTC; on 2 of 3 earlier days they did in these hours.",
     )
     moved = status("g", 3, 7, NOW)
     live.apply([Applied(PLACE, 1, moved)], NOW)
@@ -127,7 +127,7 @@ async def test_the_server_itself_counts_the_time_in_which_it_saw_nothing_move(st
         live.apply([Applied(PLACE, number, status("g", 2, 8, at))], NOW)
     assert (live.moved_at, live.still_seconds) == (start + minutes(3), 62 * 180.0)
     await watching.check_frozen()
-    assert (live.frozen or "").startswith("No count has changed since 2026-11-20 14:57 UTC; on 1 of the 1 days")
+    assert (live.frozen or "").startswith("No count has changed since 2026-11-20 14:57 UTC; on 1 of 1 earlier days")
 
 
 async def test_days_that_were_not_seen_do_not_vote(store: Store) -> None:
