@@ -42,8 +42,9 @@ Validators = dict[str, str]
 @asynccontextmanager
 async def open_fetcher(settings: Settings) -> AsyncIterator[Fetcher]:
     """A fetcher with the HTTP client of all systems, which is closed at the end."""
-    # At INFO httpx logs every request with its whole URL, keys included.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # They log requests with their whole URLs, and headers, keys included.
+    for name in ("httpx", "httpcore", "hpack"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     async with httpx.AsyncClient(
         http2=True,
         follow_redirects=True,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -11,9 +16,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from pipeline.credentials import HIDDEN, ClientCredentials, Credentials, FixedHeaders, Scoped
 from pipeline.fetch import Fetcher, open_fetcher
+from pipeline.model import FeedStatus, StationStatus, Topic
+from pipeline.poller import poll_forever
 from pipeline.settings import Settings
 from pipeline.sources import Source
+from pipeline.wiring import open_log
 from tests.feed_server import FeedServer, feed_server
+from tests.gbfs_documents import body, status, statuses
+from tests.log_reading import of, read_until
 
 SETTINGS = Settings(timeout_seconds=5)
 KEY = "k3y-0f-harbour"
@@ -39,21 +49,21 @@ async def fetcher() -> AsyncIterator[Fetcher]:
         yield opened
 
 
-def of(fetcher: Fetcher, url: str, credentials: Credentials, *hosts: str) -> Fetcher:
+def proving(fetcher: Fetcher, url: str, credentials: Credentials, *hosts: str) -> Fetcher:
     return fetcher.of(Source(url, SETTINGS, Scoped.of(credentials, url, hosts)))
 
 
 async def test_headers_are_sent(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.answers["gbfs"] = b"{}"
 
-    found = await of(fetcher, feeds.base, FixedHeaders({"X-Api-Key": KEY})).fetch(feeds.url("gbfs"))
+    found = await proving(fetcher, feeds.base, FixedHeaders({"X-Api-Key": KEY})).fetch(feeds.url("gbfs"))
 
     assert (found.body, feeds.requests[0][1]["x-api-key"]) == (b"{}", KEY)
 
 
 async def test_other_systems_do_not_get_them(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.answers["gbfs"] = b"{}"
-    of(fetcher, feeds.base, FixedHeaders({"X-Api-Key": KEY}))
+    proving(fetcher, feeds.base, FixedHeaders({"X-Api-Key": KEY}))
 
     await fetcher.of(Source(feeds.base, SETTINGS)).fetch(feeds.url("gbfs"))
 
@@ -66,7 +76,7 @@ async def test_another_host_gets_them_only_if_it_is_named(
 ) -> None:
     feeds.answers["gbfs"] = RedirectResponse(elsewhere.url("gbfs"))
     elsewhere.answers["gbfs"] = b"{}"
-    proven = of(fetcher, feeds.base, FixedHeaders({"X-Api-Key": KEY}), *(["localhost"] if names_the_host else []))
+    proven = proving(fetcher, feeds.base, FixedHeaders({"X-Api-Key": KEY}), *(["localhost"] if names_the_host else []))
 
     redirected = await proven.fetch(feeds.url("gbfs"))
     linked = await proven.fetch(elsewhere.url("gbfs"))
@@ -79,7 +89,9 @@ async def test_another_host_gets_them_only_if_it_is_named(
 async def test_what_a_server_repeats_is_hidden(feeds: FeedServer, fetcher: Fetcher) -> None:
     feeds.answers["gbfs"] = f"<html>{KEY} is no key".encode()
 
-    found = await of(fetcher, feeds.base, FixedHeaders({"Authorization": f"Bearer {KEY}"})).fetch(feeds.url("gbfs"))
+    found = await proving(fetcher, feeds.base, FixedHeaders({"Authorization": f"Bearer {KEY}"})).fetch(
+        feeds.url("gbfs")
+    )
 
     assert found.body == f"<html>{HIDDEN} is no key".encode()
 
@@ -111,7 +123,7 @@ def client(feeds: FeedServer, secret: str = "s3cret") -> ClientCredentials:
 
 async def test_a_token_is_asked_for_once(feeds: FeedServer, fetcher: Fetcher) -> None:
     server = TokenServer(feeds)
-    proven = of(fetcher, feeds.base, client(feeds))
+    proven = proving(fetcher, feeds.base, client(feeds))
 
     found = [(await proven.fetch(feeds.url("gbfs"))).body for _ in range(3)]
 
@@ -121,7 +133,7 @@ async def test_a_token_is_asked_for_once(feeds: FeedServer, fetcher: Fetcher) ->
 @pytest.mark.parametrize("expires_in", [0, "0"])
 async def test_a_token_that_ends_is_renewed(feeds: FeedServer, fetcher: Fetcher, expires_in: object) -> None:
     server = TokenServer(feeds, expires_in)
-    proven = of(fetcher, feeds.base, client(feeds))
+    proven = proving(fetcher, feeds.base, client(feeds))
 
     found = [(await proven.fetch(feeds.url("gbfs"))).body for _ in range(2)]
 
@@ -130,7 +142,7 @@ async def test_a_token_that_ends_is_renewed(feeds: FeedServer, fetcher: Fetcher,
 
 async def test_a_token_that_is_withdrawn_is_renewed_at_once(feeds: FeedServer, fetcher: Fetcher) -> None:
     server = TokenServer(feeds)
-    proven = of(fetcher, feeds.base, client(feeds))
+    proven = proving(fetcher, feeds.base, client(feeds))
     await proven.fetch(feeds.url("gbfs"))
     server.given += 1
 
@@ -153,7 +165,7 @@ async def test_no_token_is_a_failure_in_one_sentence(
     feeds.answers["token"] = answer
     feeds.answers["gbfs"] = b"{}"
 
-    found = await of(fetcher, feeds.base, client(feeds)).fetch(feeds.url("gbfs"))
+    found = await proving(fetcher, feeds.base, client(feeds)).fetch(feeds.url("gbfs"))
 
     assert found.failure == f"The feed can't be fetched: CredentialsRefused ({reason})."
     assert feeds.count("gbfs") == 0
@@ -162,7 +174,7 @@ async def test_no_token_is_a_failure_in_one_sentence(
 async def test_a_wrong_secret_is_told_without_it(feeds: FeedServer, fetcher: Fetcher) -> None:
     TokenServer(feeds)
 
-    found = await of(fetcher, feeds.base, client(feeds, "wr0ng")).fetch(feeds.url("gbfs"))
+    found = await proving(fetcher, feeds.base, client(feeds, "wr0ng")).fetch(feeds.url("gbfs"))
 
     assert "the token's server answered 401" in (found.failure or "")
     assert "wr0ng" not in repr(found)
@@ -173,3 +185,37 @@ def test_credentials_show_no_secret() -> None:
 
     assert "s3cret" not in shown + repr(FixedHeaders({"X-Api-Key": KEY}))
     assert KEY not in shown + repr(FixedHeaders({"X-Api-Key": KEY}))
+
+
+async def test_a_system_is_polled_with_its_secret_and_no_line_or_record_has_it(
+    feeds: FeedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("HARBOUR_KEY", KEY)
+    url = feeds.serve_system("harbour", "", "free_bike_status")
+    feeds.answers["station_status"] = lambda request: Response(
+        body(statuses(status(f"st_{request.headers['x-api-key']}")), datetime.now(UTC))
+    )
+    feeds.answers["free_bike_status"] = lambda request: Response(f"<p>{request.headers['x-api-key']}".encode())
+    file = tmp_path / "systems.toml"
+    file.write_text(
+        f'[[system]]\nurl = "{url}?key={KEY}"\n[system.auth]\ntype = "headers"\nheaders = {{X-Api-Key = "HARBOUR_KEY"}}'
+    )
+    settings = Settings.read(systems=str(file), data=tmp_path)
+    async with open_log(settings.log) as log:
+        await log.create(list(Topic))
+        polling = asyncio.create_task(poll_forever(settings, log))
+        records = await read_until(
+            log, lambda records: any(one.feed == "vehicle_status" for one in of(FeedStatus, records))
+        )
+        polling.cancel()
+        with suppress(asyncio.CancelledError):
+            await polling
+
+    assert [one.station_id for one in of(StationStatus, records)] == [f"st_{HIDDEN}"]
+    assert [one.reason for one in of(FeedStatus, records) if one.feed == "vehicle_status"] == [
+        f"The body is HTML or XML, not JSON: it begins with '<p>{HIDDEN}'."
+    ]
+    told = [record.getMessage() for record in caplog.records]
+    assert told
+    assert not [line for line in [*told, *map(repr, records)] if KEY in line]
