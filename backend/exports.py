@@ -64,9 +64,7 @@ class Exports:
         datasets = [
             {
                 "system_id": system_id,
-                "versions": [
-                    {"version": version, "url": f"{_root(request, system_id, version)}gbfs.json"} for version in FOLDERS
-                ],
+                "versions": _versions(_root(request, system_id)),
             }
             for system_id, live in sorted(self._context.live.systems.items())
             if live.information is not None
@@ -91,8 +89,8 @@ class Exports:
         version = _version(request)
         view = self._view(request)
         feed = request.path_params["feed"]
-        root = _root(request, view.system_id, version)
-        if feed not in ("gbfs", *gbfs_documents.feeds_of(version, view.live)):
+        root = _root(request, view.system_id)
+        if feed not in ("gbfs", "gbfs_versions", *gbfs_documents.feeds_of(version, view.live)):
             raise HTTPException(404, "There is no such feed.\n")
         kept = self._made(f"{version}/{feed}", view, root, lambda: orjson.dumps(_document(version, feed, view, root)))
         return _answer(request, kept, "application/json")
@@ -131,8 +129,11 @@ class Exports:
 
 def _document(version: Version, feed: str, view: View, root: str) -> gbfs_documents.Document:
     if feed == "gbfs":
-        urls = {name: f"{root}{name}.json" for name in gbfs_documents.feeds_of(version, view.live)}
+        names = ("gbfs_versions", *gbfs_documents.feeds_of(version, view.live))
+        urls = {name: f"{root}{FOLDERS[version]}{name}.json" for name in names}
         data = gbfs_documents.discovery(version, view, urls)
+    elif feed == "gbfs_versions":
+        data = {"versions": _versions(root)}
     else:
         data = gbfs_documents.FEEDS[version][feed](version, view)
     return gbfs_documents.envelope(version, feed, view, data)
@@ -153,5 +154,9 @@ def _version(request: Request) -> Version:
     return cast("Version", version)
 
 
-def _root(request: Request, system_id: str, version: Version) -> str:
-    return f"{request.base_url}gbfs/{quote(system_id, safe='')}/{FOLDERS[version]}"
+def _versions(root: str) -> list[dict[str, str]]:
+    return [{"version": version, "url": f"{root}{folder}gbfs.json"} for version, folder in FOLDERS.items()]
+
+
+def _root(request: Request, system_id: str) -> str:
+    return f"{request.base_url}gbfs/{quote(system_id, safe='')}/"

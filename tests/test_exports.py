@@ -78,7 +78,7 @@ async def test_every_document_is_valid_by_the_official_schemas(
     faults = {name: faults_in(document, version, name) for name, document in documents.items()}
     vehicles = {"free_bike_status", "vehicle_status"}
     expected = [name for name in FEEDS[version] if system_id == SYSTEM or name not in vehicles]
-    assert faults == {name: [] for name in ("gbfs", *expected)}
+    assert faults == {name: [] for name in ("gbfs", "gbfs_versions", *expected)}
 
 
 async def test_the_manifest_lists_all_systems_in_both_versions(context: Context, client: httpx.AsyncClient) -> None:
@@ -102,6 +102,7 @@ async def test_a_document_is_as_old_as_its_source_says_and_lasts_until_our_next_
     documents = await feeds_of(client, "3.0/")
     assert {name: (one["last_updated"], one["ttl"]) for name, one in documents.items()} == {
         "gbfs": ("2026-11-20T17:59:30Z", 300),
+        "gbfs_versions": ("2026-11-20T17:59:30Z", 300),
         "system_information": ("2026-11-20T17:59:30Z", 300),
         "station_information": ("2026-11-20T17:59:30Z", 300),
         "station_status": ("2026-11-20T17:59:10Z", 60),
@@ -223,7 +224,8 @@ async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient, path: s
 async def test_a_system_without_vehicles_has_no_feed_of_them(context: Context, client: httpx.AsyncClient) -> None:
     live = context.live.systems[SYSTEM]
     del live.feeds["vehicle_status"]
-    assert sorted(await feeds_of(client, "")) == ["gbfs", "station_information", "station_status", "system_information"]
+    told = ["gbfs", "gbfs_versions", "station_information", "station_status", "system_information"]
+    assert sorted(await feeds_of(client, "")) == told
     live.feeds["vehicle_status"] = feed("vehicle_status", FeedState.UNREACHABLE)
     assert "free_bike_status" in await feeds_of(client, "")
 
@@ -247,4 +249,4 @@ async def test_our_own_check_finds_nothing_but_what_nobody_knows(
     report = check_fetches("here", fetches, context.settings, NOW)
     found = {(one.feed.value, finding.rule.value) for one in report.feeds for finding in one.findings}
     assert found == {("station_information", "capacity")}
-    assert [one.official for one in report.feeds] == [()] * len(documents)
+    assert [one.official for one in report.feeds] == [()] * len(fetches)
