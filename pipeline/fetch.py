@@ -32,7 +32,8 @@ LONGEST_RETRY_SECONDS = 3600.0
 
 MOVED_FOR_GOOD = (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT)
 
-CONNECTIONS = 1000
+CONNECTIONS = 500
+"""Open at once; many systems allow a process 1,024 files."""
 KEPT_CONNECTIONS = 200
 """Idle connections that are kept for the next poll; the least used are closed."""
 
