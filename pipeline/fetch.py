@@ -154,12 +154,15 @@ class Fetcher:
 
     async def _body(self, response: httpx.Response) -> bytes | None:
         """The body, uncompressed; None when it is larger than BIKEWIRE_MAX_BODY_BYTES."""
-        body = bytearray()
+        # Joined once: a buffer that grows is copied again and again, and the other systems wait for that.
+        chunks: list[bytes] = []
+        size = 0
         async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > self._settings.max_body_bytes:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self._settings.max_body_bytes:
                 return None
-        return bytes(body)
+        return b"".join(chunks)
 
     def _too_large(self, url: str, started: float) -> Fetch:
         return Fetch(
