@@ -15,7 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.connections import Caps, Connections
 from backend.context import Context
+from backend.exports import Exports
+from backend.feed_metrics import FeedMetrics
 from backend.health import Health
+from backend.health_watch import HealthWatch
 from backend.live import LiveTable
 from backend.pages import GZIP, Pages
 from backend.protocol import Endpoint
@@ -49,19 +52,23 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> S
     telemetry = Telemetry(table)
     relay = Relay(table, log, store, clock, telemetry)
     health = Health(relay, store, telemetry)
+    watch = HealthWatch(table, store, settings, clock)
+    telemetry.registry.register(FeedMetrics(table, settings, clock))
     pages = Pages(settings)
-    endpoint = Endpoint(schema, Context(live=table, store=store, settings=settings, clock=clock), telemetry)
+    context = Context(live=table, store=store, settings=settings, clock=clock)
+    endpoint = Endpoint(schema, context, telemetry)
     sockets = Connections(endpoint, Caps(settings.connections, settings.connections_per_address), telemetry)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with log, store:
             health.task = asyncio.create_task(relay.run(), name="relay")
+            watching = asyncio.create_task(watch.run(), name="health watch")
             rendering = asyncio.create_task(pages.prepare(), name="pages")
             try:
                 yield
             finally:
-                await _end(health.task, rendering)
+                await _end(health.task, watching, rendering)
 
     return Starlette(
         routes=[
@@ -69,6 +76,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> S
             Route("/graphql", endpoint, methods=["GET", "POST"], middleware=[GZIP]),
             WebSocketRoute("/graphql", sockets),
             *health.routes(),
+            *Exports(context).routes(),
             *pages.routes(),
         ],
         middleware=[Middleware(SecurityHeaders)],

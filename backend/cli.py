@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+import pipeline.cli_feeds  # noqa: F401  # adds its commands to the app
 from pipeline.cli import Data, Listener, app, configure, screen, stoppable
 from pipeline.ports import BikewireError
 

@@ -54,8 +54,10 @@ class LiveSystem:
     as last computed. ``polled_at`` is the newest poll that observed the stations, ``as_of`` the instant for which
     the states were last judged, and ``expired`` the stations that were unknown by then, each with the instant at
     which its observation became too old (NEVER where the newest poll did not see it, ALWAYS where that is all we know).
-    ``memo`` is free for what readers derive from the stations; it is emptied when they change. ``changed`` and
-    ``network_changed`` wake those who wait.
+    ``memo`` is free for what readers derive from the stations; it is emptied when they change. ``moved_at`` is the
+    newest poll in which a count was another than before, ``still_seconds`` the time since then that was observed, and
+    ``frozen`` a sentence when they should have moved and have not. ``observed`` holds the newest fetch of each feed
+    that observed. ``changed``, ``network_changed`` and ``health_changed`` wake those who wait.
     """
 
     information: SystemInformation | None = None
@@ -63,16 +65,21 @@ class LiveSystem:
     statuses: dict[str, StationStatus] = field(default_factory=dict)
     vehicles: dict[str, VehicleStatus] = field(default_factory=dict)
     feeds: dict[str, FeedStatus] = field(default_factory=dict)
+    observed: dict[str, FeedStatus] = field(default_factory=dict)
     network: NetworkStatus | None = None
     capacities: dict[str, int] = field(default_factory=dict)
 
     polled_at: datetime | None = None
     vehicles_polled_at: datetime = NEVER
+    moved_at: datetime | None = None
+    still_seconds: float = 0.0
+    frozen: str | None = None
     as_of: datetime = NEVER
     expired: dict[str, datetime] = field(default_factory=dict)
     sequence: int = 0
     changed: Pulse = field(default_factory=Pulse)
     network_changed: Pulse = field(default_factory=Pulse)
+    health_changed: Pulse = field(default_factory=Pulse)
     memo: dict[Hashable, object] = field(default_factory=dict)
 
     _changes: dict[str, int] = field(default_factory=dict)
@@ -102,6 +109,7 @@ class LiveSystem:
                 case SystemInformation() if not self.information or record.polled_at >= self.information.polled_at:
                     self.information = record
         if self.polled_at != polled_at:
+            self._stand(polled_at, publish)
             changed += self._miss(publish)
         changed += self._expire(now)
         return self._note(changed, is_news=self.polled_at != polled_at)
@@ -150,6 +158,8 @@ class LiveSystem:
             marks[record.station_id] = offset
         if known and record.polled_at < known.polled_at:
             return []
+        if known and _differs(known, record):
+            self.moved_at = record.polled_at
         self.statuses[record.station_id] = record
         self.polled_at = max(self.polled_at or NEVER, record.polled_at)
         is_known_again = self._recovers(record)
@@ -185,6 +195,8 @@ class LiveSystem:
         known = self.feeds.get(record.feed)
         if known is None or record.polled_at > known.polled_at:
             self.feeds[record.feed] = record
+            if record.is_observing:
+                self.observed[record.feed] = record
         if record.is_observing and record.feed in VEHICLE_FEEDS:
             self._open_vehicle_poll(record.polled_at)
         if record.is_observing and record.feed == "station_status":
@@ -206,6 +218,15 @@ class LiveSystem:
         self.expired.update(dict.fromkeys(missed, NEVER))
         marks.update(dict.fromkeys(missed, witness.offset))
         return missed
+
+    def _stand(self, before: datetime | None, publish: Sequence[Applied]) -> None:
+        """The counts have stood still for some more observed time, or have moved."""
+        if self.moved_at == self.polled_at:
+            self.still_seconds, self.frozen = 0.0, None
+        elif before is not None and self.polled_at is not None:
+            gap = (self.polled_at - before).total_seconds()
+            holds = [one.record.hold_seconds for one in publish if isinstance(one.record, StationStatus)]
+            self.still_seconds += min([gap, *holds])
 
     def _unseen(self) -> list[str]:
         newest = self.polled_at or NEVER

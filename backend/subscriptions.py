@@ -20,6 +20,7 @@ from backend.cursor import Cursor, CursorRefused, changed_after, cursor_now
 from backend.live import LiveSystem
 from backend.scalars import BadInput
 from backend.types import network
+from backend.types.feed import SystemHealth
 from backend.types.field import subscribed
 from backend.types.place import BBox
 from backend.types.station import Info, Station
@@ -80,6 +81,19 @@ class Subscription:
             while live.sequence == sequence:
                 await live.changed.wait()
             update, sequence = updates.since(sequence), live.sequence
+
+    @subscribed("How far a system can be trusted: now, then whenever the state of one of its feeds changes.")
+    async def feed_health(self, info: Info, system_id: SystemId) -> AsyncGenerator[SystemHealth, None]:
+        live = await _live(info.context, system_id)
+        told: object = None
+        while True:
+            view = View.of(info.context, system_id)
+            states = tuple((name, view.health(feed).state) for name, feed in sorted(live.feeds.items()))
+            if states != told:
+                told = states
+                yield _shared_health(view, states)
+            else:
+                await live.health_changed.wait()
 
     @subscribed("The totals of a system: those of the newest poll, then those of each poll.")
     async def network_updates(self, info: Info, system_id: SystemId) -> AsyncGenerator[network.NetworkStatus, None]:
@@ -153,6 +167,14 @@ class Updates:
             polled_at=self.live.polled_at,
             stations=[Station.of(view, station) for station in known if station and self.choice.has(station)],
         )
+
+
+def _shared_health(view: View, states: tuple[object, ...]) -> SystemHealth:
+    """One object for all subscribers who are told of the same change."""
+    memo, key = view.live.memo, ("health", *states)
+    if key not in memo:
+        memo[key] = SystemHealth.of(view)
+    return cast("SystemHealth", memo[key])
 
 
 async def _live(context: Context, system_id: str) -> LiveSystem:

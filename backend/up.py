@@ -89,7 +89,7 @@ def demo_settings(settings: Settings, feed: str) -> Settings:
     """The settings for the simulated system: its data lies beside the real ones', never among them."""
     poll = {} if "min_poll_seconds" in settings.model_fields_set else {"min_poll_seconds": _DEMO_TICK_SECONDS}
     places = {"data": _demo_folder(settings), "log": "", "store": "", "lake": ""}
-    return Settings.read(**{**settings.model_dump(), **poll, **places, "feeds": (feed,)})
+    return Settings.read(**{**settings.model_dump(), **poll, **places, "systems": "", "feeds": (feed,)})
 
 
 def _demo_folder(settings: Settings) -> Path:
@@ -98,8 +98,11 @@ def _demo_folder(settings: Settings) -> Path:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for the parts."""
-    values = {**settings.model_dump(exclude_none=True), "feeds": ",".join(settings.feeds)}
-    return {f"BIKEWIRE_{name.upper()}": str(value) for name, value in values.items()}
+    values = settings.model_dump(exclude_none=True)
+    return {
+        f"BIKEWIRE_{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+    }
 
 
 async def _play(scene: Scene, listener: socket.socket, doubtful_feed: str | None) -> bool:

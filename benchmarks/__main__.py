@@ -23,11 +23,16 @@ BENCHMARKS = (
     "kafka_log",
     "kafka_throughput",
     "cluster_latency",
+    "parsing",
+    "neighbours",
+    "many_systems",
     "memory",
 )
 
 
-def main(minutes: float = typer.Option(30, help="Length of the memory run."), only: str = "") -> None:
+def main(
+    minutes: float = typer.Option(30, help="Length of the memory run, and of the one of many systems."), only: str = ""
+) -> None:
     """Measure everything that is promised; ends with 1 when a promise is not kept."""
     names = [name for name in BENCHMARKS if not only or name in only.split(",")]
     figures = [figure for name in names for figure in _run(name, minutes)]
@@ -37,7 +42,7 @@ def main(minutes: float = typer.Option(30, help="Length of the memory run."), on
 
 def _run(name: str, minutes: float) -> list[Figure]:
     Console(stderr=True).print(f"… {name}")
-    options = ["--minutes", str(minutes)] if name == "memory" else []
+    options = ["--minutes", str(minutes)] if name in ("memory", "many_systems") else []
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     figures = [Figure(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]

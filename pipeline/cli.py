@@ -286,7 +286,7 @@ def simulate(
     speed: Annotated[float, typer.Option(metavar="N", min=0.01, help="How much faster simulated time runs.")] = 1,
     listener: Listener = None,
 ) -> None:
-    """Serve simulated systems as GBFS 2.3 and 3.0 over HTTP until Ctrl-C.
+    """Serve simulated systems as GBFS 1.1, 2.3 and 3.0 over HTTP until Ctrl-C; POST /faults breaks them.
 
     Example: [bold]bikewire simulate --systems 3 --stations 200 --tick 10[/]
     """
@@ -296,5 +296,5 @@ def simulate(
     with adopt(listener) if listener is not None else listen(host, port) as bound, stoppable("Stopped simulating."):
         simulation = simulator(systems, stations, vehicles, seed, tick, speed)
         for system_id in simulation.systems:
-            screen.print(f"{system_id}: {address(bound)}{system_id}/gbfs.json (2.3), …/{system_id}/v3/gbfs.json (3.0)")
+            screen.print(f"{system_id}: {address(bound)}{system_id}/gbfs.json (2.3), …/v1/gbfs.json, …/v3/gbfs.json")
         run(simulation, bound)

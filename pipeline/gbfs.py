@@ -7,33 +7,52 @@ of the feed at all raises DocumentRefused. No version of GBFS is visible to the 
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from pipeline.deviations import Action, Deviation, Rule, shown
-from pipeline.gbfs_entities import (
+from pipeline.deviations import Action, Rule
+from pipeline.gbfs_body import Body, DocumentRefused
+from pipeline.gbfs_declared import (
+    Languages,
+    lenient_alert,
+    lenient_region,
     lenient_station,
-    lenient_status,
     lenient_system,
-    lenient_vehicle,
-    strict_status,
-    strict_vehicle,
+    lenient_vehicle_type,
 )
+from pipeline.gbfs_entities import lenient_status, lenient_vehicle, strict_status, strict_vehicle
 from pipeline.gbfs_fields import Fields
-from pipeline.gbfs_model import Document, Entity, Feed, Link, Station, Status, System, Vehicle
-from pipeline.ports import BikewireError
+from pipeline.gbfs_model import POLLED, Dataset, Document, Feed, Link, Said, Station, Status, System, Vehicle
 
-Languages = tuple[str, ...]
+__all__ = [
+    "DocumentRefused",
+    "read",
+    "read_datasets",
+    "read_discovery",
+    "read_stations",
+    "read_statuses",
+    "read_system",
+    "read_vehicles",
+]
 
 
-class DocumentRefused(BikewireError):
-    """The body is no document of its feed; the text says why in one sentence."""
+def read(feed: Feed, body: bytes, url: str = "", languages: Languages = ()) -> Document[Any]:
+    """The document of any feed, fetched from ``url``; texts in the first of ``languages`` that it has them in.
+
+    Of feeds that nothing is made of only the envelope is read.
+    """
+    if feed is Feed.DISCOVERY:
+        return read_discovery(body, url, languages)
+    if feed in (Feed.VERSIONS, Feed.MANIFEST):
+        return read_datasets(body, url, feed)
+    if (reader := _READERS.get(feed)) is not None:
+        return reader(body, languages)
+    document = Body(feed, body)
+    document.object()
+    return document.document(())
 
 
 def read_discovery(body: bytes, url: str, languages: Languages = ()) -> Document[Link]:
@@ -42,13 +61,13 @@ def read_discovery(body: bytes, url: str, languages: Languages = ()) -> Document
     Where it lists feeds by language (before 3.0): in the first of ``languages`` that it has, else in the one
     that is part of ``url``, else in its first.
     """
-    document = _Body(Feed.DISCOVERY, body)
+    document = Body(Feed.DISCOVERY, body)
     data = document.object()
     listed = data.get("feeds")
     if not isinstance(listed, list):
         listed = _feeds_by_language(data, (*languages, *urlsplit(url).path.split("/")))
     links = {link.feed: link for entry in reversed(listed) if (link := _link(document, entry, url))}
-    if not links:
+    if not any(link.feed in POLLED for link in links.values()):
         msg = "The discovery document lists no feed that Bikewire reads."
         raise DocumentRefused(msg)
     return document.document(tuple(reversed(links.values())))
@@ -56,138 +75,61 @@ def read_discovery(body: bytes, url: str, languages: Languages = ()) -> Document
 
 def read_system(body: bytes, languages: Languages = ()) -> Document[System]:
     """The one system of a system_information document."""
-    document = _Body(Feed.SYSTEM_INFORMATION, body)
+    document = Body(Feed.SYSTEM_INFORMATION, body)
     return document.document((lenient_system(document.fields("", document.object()), languages),))
 
 
 def read_stations(body: bytes, languages: Languages = ()) -> Document[Station]:
     """The stations that a station_information document declares."""
-    return _Body(Feed.STATION_INFORMATION, body).read(
-        ("stations",), ("station_id",), lambda raw: None, lambda fields: lenient_station(fields, languages)
+    return Body(Feed.STATION_INFORMATION, body).read(
+        ("stations",), ("station_id",), _no_strict, lambda fields: lenient_station(fields, languages)
     )
 
 
 def read_statuses(body: bytes) -> Document[Status]:
     """The stations' counts and flags in a station_status document."""
-    return _Body(Feed.STATION_STATUS, body).read(("stations",), ("station_id",), strict_status, lenient_status)
+    return Body(Feed.STATION_STATUS, body).read(("stations",), ("station_id",), strict_status, lenient_status)
 
 
 def read_vehicles(body: bytes) -> Document[Vehicle]:
     """The vehicles of a vehicle_status or free_bike_status document."""
-    return _Body(Feed.VEHICLE_STATUS, body).read(
+    return Body(Feed.VEHICLE_STATUS, body).read(
         ("vehicles", "bikes"), ("vehicle_id", "bike_id"), strict_vehicle, lenient_vehicle
     )
 
 
-class _Envelope(msgspec.Struct):
-    data: msgspec.Raw
-    last_updated: Any = None
-    ttl: Any = None
-    version: Any = None
+def read_datasets(body: bytes, url: str, feed: Feed = Feed.MANIFEST) -> Document[Dataset]:
+    """The systems of a manifest.json, or the one system of a gbfs_versions.json, fetched from ``url``.
+
+    Raises DocumentRefused for a document that is neither.
+    """
+    document = Body(feed, body)
+    data = document.object()
+    datasets = data.get("datasets", [data] if "versions" in data else None)
+    if not isinstance(datasets, list):
+        msg = "The document is no manifest: it has neither data.datasets nor data.versions."
+        raise DocumentRefused(msg)
+    found = [one for index, entry in enumerate(datasets) if (one := _dataset(document, index, entry, url))]
+    if not found:
+        msg = "The document names no dataset with a usable URL."
+        raise DocumentRefused(msg)
+    return document.document(tuple(found))
 
 
-_ENVELOPE = msgspec.json.Decoder(_Envelope)
-_LISTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-class _Body:
-    """A body whose envelope has been read; ``deviations`` grows while its entities are."""
-
-    def __init__(self, feed: Feed, body: bytes) -> None:
-        self.feed = feed
-        self.deviations: list[Deviation] = []
-        envelope = self._envelope(body)
-        self._data = envelope.data
-        version = envelope.version
-        self._is_version_1 = version is None or str(version).startswith("1.")
-        values = {"last_updated": envelope.last_updated, "ttl": envelope.ttl}
-        fields = self.fields("", values)
-        self.last_updated = fields.instant("last_updated", is_required=True)
-        self.ttl_seconds = fields.number("ttl", lowest=0)
-
-    def fields(self, entity: str, values: Mapping[str, object]) -> Fields:
-        return Fields(self.feed, entity, values, self.deviations, is_version_1=self._is_version_1)
-
-    def document(self, entities: tuple[Entity, ...]) -> Document[Entity]:
-        return Document(self.feed, self.last_updated, self.ttl_seconds, entities, tuple(self.deviations))
-
-    def object(self) -> dict[str, object]:
-        """The document's data as an object."""
-        data = _loose(self._data)
-        if not isinstance(data, dict):
-            msg = f"The document is no {self.feed}: data is {shown(data)}, not an object."
-            raise DocumentRefused(msg)
-        return data
-
-    def read(
-        self,
-        lists: tuple[str, ...],
-        ids: tuple[str, ...],
-        strict: Callable[[msgspec.Raw], Entity | None],
-        lenient: Callable[[Fields], Entity | None],
-    ) -> Document[Entity]:
-        """The entities of the first of ``lists`` that the document has, each id once: the first of two stays."""
-        identify = attrgetter(ids[0])
-        entities: dict[str, Entity] = {}
-        for index, raw in enumerate(self._list(lists)):
-            entity = strict(raw) or self._lenient(index, raw, ids, lenient)
-            if entity is None:
-                continue
-            if (entity_id := identify(entity)) in entities:
-                self._refuse(entity_id, "the entity", Rule.ID_UNIQUE)
-            else:
-                entities[entity_id] = entity
-        return self.document(tuple(entities.values()))
-
-    def _lenient(
-        self, index: int, raw: msgspec.Raw, ids: tuple[str, ...], lenient: Callable[[Fields], Entity | None]
-    ) -> Entity | None:
-        place = f"#{index}"
-        values = _loose(raw)
-        if not isinstance(values, dict):
-            self._refuse(place, shown(values), Rule.OBJECT)
-            return None
-        name = next((values[name] for name in ids if values.get(name) not in (None, "")), None)
-        if isinstance(name, str | int) and not isinstance(name, bool):
-            place = str(name)
-        known = len(self.deviations)
-        entity = lenient(self.fields(place, values))
-        if entity is None and all(noted.action is not Action.REFUSED for noted in self.deviations[known:]):
-            self._refuse(place, shown(values), Rule.ID_PRESENT)
-        return entity
-
-    def _refuse(self, place: str, what: str, rule: Rule) -> None:
-        self.deviations.append(Deviation(self.feed, place, "", what, rule, Action.REFUSED))
-
-    def _list(self, lists: tuple[str, ...]) -> list[msgspec.Raw]:
-        try:
-            data = _LISTS.decode(self._data)
-            name = next((name for name in lists if name in data), None)
-            if name is None:
-                msg = f"The document is no {self.feed}: data.{lists[0]} is missing."
-                raise DocumentRefused(msg)
-            return _LIST.decode(data[name])
-        except (msgspec.MsgspecError, RecursionError) as error:
-            msg = f"The document is no {self.feed}: {_brief(error)} in data.{lists[0]}."
-            raise DocumentRefused(msg) from error
-
-    def _envelope(self, body: bytes) -> _Envelope:
-        try:
-            return self._decoded(body)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            msg = f"The document is no {self.feed}: {_brief(error)}."
-            raise DocumentRefused(msg) from error
-
-    def _decoded(self, body: bytes) -> _Envelope:
-        try:
-            return _ENVELOPE.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            envelope = _ENVELOPE.decode(_strict_json(body, error))
-            self.deviations.append(Deviation(self.feed, "", "", _brief(error), Rule.STRICT_JSON, Action.REPAIRED))
-            return envelope
+def _dataset(document: Body, index: int, entry: object, base: str) -> Dataset | None:
+    fields = document.fields(f"#{index}", entry if isinstance(entry, dict) else {})
+    listed = fields.values.get("versions")
+    versions = []
+    for version in listed if isinstance(listed, list) else []:
+        values = version if isinstance(version, dict) else {}
+        if (url := _url(values.get("url"), base)) is not None and isinstance(values.get("version"), str):
+            versions.append((str(values["version"]), url))
+        else:
+            fields.note("versions", version, Rule.URL, Action.REFUSED)
+    if not versions:
+        fields.note("versions", listed, Rule.REQUIRED, Action.REFUSED)
+        return None
+    return Dataset(fields.identifier("system_id"), tuple(versions))
 
 
 def _feeds_by_language(data: Mapping[str, object], languages: Languages) -> list[object]:
@@ -203,59 +145,51 @@ def _feeds_by_language(data: Mapping[str, object], languages: Languages) -> list
     return by_language[chosen]
 
 
-def _link(document: _Body, entry: object, base: str) -> Link | None:
+def _link(document: Body, entry: object, base: str) -> Link | None:
     values = entry if isinstance(entry, dict) else {}
     feed = Feed.named(values.get("name"))
     if feed is None or feed is Feed.DISCOVERY:
         return None
-    try:
-        url = urljoin(base, str(values.get("url")).strip())
-        is_usable = urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
-    except ValueError:
-        is_usable = False
-    if not is_usable or not isinstance(values.get("url"), str):
+    url = _url(values.get("url"), base)
+    if url is None:
         document.fields(feed, values).note("url", values.get("url"), Rule.URL, Action.REFUSED)
         return None
     return Link(feed, url)
 
 
-def _loose(raw: msgspec.Raw) -> object:
-    """The JSON as Python values; halves of surrogate pairs and the like are let through. None if nothing helps."""
+def _url(value: object, base: str) -> str | None:
+    """The http(s) URL that a value names, seen from ``base``."""
+    if not isinstance(value, str):
+        return None
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        try:
-            return json.loads(bytes(raw), strict=False)
-        except (ValueError, RecursionError):
-            return None
+        url = urljoin(base, value.strip())
+        is_usable = urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
+    except ValueError:
+        return None
+    return url if is_usable else None
 
 
-def _strict_json(body: bytes, error: Exception) -> bytes:
-    """The body as strict JSON, if it is nearly that: NaN, a byte order mark, control characters, half a
-    surrogate pair, UTF-16. Raises DocumentRefused."""
-    try:
-        text = body.decode(json.detect_encoding(body)).removeprefix("\ufeff")
-        loose = json.loads(text, strict=False, parse_constant=lambda name: None, parse_float=_finite)
-        return json.dumps(loose, ensure_ascii=False).encode("utf-8", "replace")
-    except (ValueError, RecursionError):
-        raise DocumentRefused(_no_json(body, error)) from error
+def _declared(
+    feed: Feed, name: str, key: str, lenient: Callable[[Fields, Languages], Said | None]
+) -> Callable[[bytes, Languages], Document[Any]]:
+    """A reader of a feed whose list ``name`` holds entities with the id ``key``."""
+
+    def reader(body: bytes, languages: Languages) -> Document[Any]:
+        return Body(feed, body).read((name,), (key,), _no_strict, lambda fields: lenient(fields, languages))
+
+    return reader
 
 
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
+def _no_strict(raw: msgspec.Raw) -> None:
+    """Declarations are few: they have no fast path."""
 
 
-def _no_json(body: bytes, error: Exception) -> str:
-    start = body[:80].decode("utf-8", "replace").strip()
-    if not body.strip():
-        return "The body is empty."
-    if start.startswith("<"):
-        return f"The body is HTML or XML, not JSON: it begins with {shown(start)}."
-    if "truncated" in str(error):
-        return f"The body is JSON that breaks off after {len(body)} bytes."
-    return f"The body is not JSON ({_brief(error)}): it begins with {shown(start)}."
-
-
-def _brief(error: Exception) -> str:
-    return str(error).rstrip(".")
+_READERS: dict[Feed, Callable[[bytes, Languages], Document[Any]]] = {
+    Feed.SYSTEM_INFORMATION: read_system,
+    Feed.STATION_INFORMATION: read_stations,
+    Feed.STATION_STATUS: lambda body, languages: read_statuses(body),
+    Feed.VEHICLE_STATUS: lambda body, languages: read_vehicles(body),
+    Feed.VEHICLE_TYPES: _declared(Feed.VEHICLE_TYPES, "vehicle_types", "vehicle_type_id", lenient_vehicle_type),
+    Feed.SYSTEM_REGIONS: _declared(Feed.SYSTEM_REGIONS, "regions", "region_id", lenient_region),
+    Feed.SYSTEM_ALERTS: _declared(Feed.SYSTEM_ALERTS, "alerts", "alert_id", lenient_alert),
+}

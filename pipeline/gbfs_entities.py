@@ -1,22 +1,19 @@
-"""One station, status or vehicle from its JSON: a strict fast path, and a lenient one for what that refuses."""
+"""One status or vehicle from its JSON: a strict fast path, and a lenient one for what that refuses."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 import msgspec
 
 from pipeline.deviations import Action, Rule
 from pipeline.gbfs_fields import EARLIEST, LATEST, PLACEHOLDERS, Fields, posix
-from pipeline.gbfs_model import Station, Status, System, Vehicle
+from pipeline.gbfs_model import Status, Vehicle
 from pipeline.model import milliseconds
 
 _EARLIEST = datetime.fromtimestamp(EARLIEST, UTC)
 _LATEST = datetime.fromtimestamp(LATEST, UTC)
-
-Default = TypeVar("Default", str, str | None)
 
 # Strict shapes: whatever does not fit them exactly is read again, leniently.
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
@@ -26,6 +23,15 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Distance = Annotated[float, msgspec.Meta(ge=0)]
 _Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
 _Longitude = Annotated[float, msgspec.Meta(ge=-180, le=180)]
+
+
+class _TypeCount(msgspec.Struct, gc=False):
+    vehicle_type_id: _Id
+    count: _Count
+
+
+class _DockCount(msgspec.Struct, gc=False):
+    count: _Count
 
 
 class _StrictStatus(msgspec.Struct, gc=False):
@@ -40,6 +46,8 @@ class _StrictStatus(msgspec.Struct, gc=False):
     num_vehicles_disabled: _Count | None = None
     num_bikes_disabled: _Count | None = None
     num_docks_disabled: _Count | None = None
+    vehicle_types_available: list[_TypeCount] | None = None
+    vehicle_docks_available: list[_DockCount] | None = None
 
 
 class _StrictVehicle(msgspec.Struct, gc=False):
@@ -72,6 +80,13 @@ def strict_status(raw: msgspec.Raw) -> Status | None:
     reported = _strict_time(found.last_reported)
     if bikes is None or reported is None or found.station_id != found.station_id.strip():
         return None
+    by_type = None
+    if found.vehicle_types_available is not None:
+        by_type = tuple((one.vehicle_type_id, one.count) for one in found.vehicle_types_available)
+        if sum(count for _, count in by_type) != bikes or not _are_trimmed(*(one for one, _ in by_type)):
+            return None
+    if not _adds_up(found.vehicle_docks_available, found.num_docks_available):
+        return None
     disabled = found.num_vehicles_disabled
     return Status(
         found.station_id,
@@ -83,6 +98,7 @@ def strict_status(raw: msgspec.Raw) -> Status | None:
         found.is_renting,
         found.is_returning,
         reported,
+        by_type,
     )
 
 
@@ -91,16 +107,21 @@ def lenient_status(fields: Fields) -> Status | None:
     station_id = fields.identifier("station_id")
     if station_id is None:
         return None
+    bikes = fields.count("num_vehicles_available", "num_bikes_available", is_required=True)
+    docks = fields.count("num_docks_available")
+    by_type = fields.breakdown("vehicle_types_available", "vehicle_type_id", bikes)
+    fields.breakdown("vehicle_docks_available", "vehicle_type_ids", docks)
     return Status(
         station_id,
-        fields.count("num_vehicles_available", "num_bikes_available", is_required=True),
-        fields.count("num_docks_available"),
+        bikes,
+        docks,
         fields.count("num_vehicles_disabled", "num_bikes_disabled"),
         fields.count("num_docks_disabled"),
         fields.flag("is_installed", True),
         fields.flag("is_renting", True),
         fields.flag("is_returning", True),
         fields.instant("last_reported", is_required=True),
+        by_type,
     )
 
 
@@ -150,37 +171,8 @@ def lenient_vehicle(fields: Fields) -> Vehicle | None:
     )
 
 
-def lenient_station(fields: Fields, languages: tuple[str, ...]) -> Station | None:
-    """The declared station with every repair noted; None when it has no id or no place on the map."""
-    station_id = fields.identifier("station_id")
-    if station_id is None:
-        return None
-    position = fields.position()
-    if position is None:
-        fields.note("lat, lon", (fields.values.get("lat"), fields.values.get("lon")), Rule.POSITION, Action.REFUSED)
-        return None
-    return Station(
-        station_id,
-        _name(fields, languages, station_id),
-        *position,
-        fields.count("capacity"),
-        fields.text("address", languages),
-        fields.flag("is_virtual_station", False, is_required=False),
-    )
-
-
-def lenient_system(fields: Fields, languages: tuple[str, ...]) -> System:
-    """The system; without a readable time zone its hours are those of UTC."""
-    system_id = fields.identifier("system_id")
-    if system_id is None:
-        fields.note("system_id", fields.values.get("system_id"), Rule.ID_PRESENT, Action.ASSUMED)
-    return System(
-        system_id,
-        _name(fields, languages, system_id),
-        _time_zone(fields),
-        fields.text("operator", languages),
-        _language(fields),
-    )
+def _adds_up(parts: list[_DockCount] | None, whole: int | None) -> bool:
+    return parts is None or sum(part.count for part in parts) == whole
 
 
 def _strict_time(time: int | datetime) -> datetime | None:
@@ -217,27 +209,3 @@ def _charge(fields: Fields) -> float | None:
     # The specification says a share of 1; some feeds send a share of 100.
     fields.note("current_fuel_percent", percent, Rule.NUMBER_RANGE, Action.REPAIRED)
     return percent / 100
-
-
-def _name(fields: Fields, languages: tuple[str, ...], default: Default) -> str | Default:
-    name = fields.text("name", languages)
-    if name is None:
-        fields.note("name", fields.values.get("name"), Rule.REQUIRED, Action.ASSUMED)
-        return default
-    return name
-
-
-def _time_zone(fields: Fields) -> str:
-    name = fields.text("timezone") or ""
-    try:
-        return ZoneInfo(name).key
-    except (OSError, ValueError, KeyError):
-        fields.note("timezone", fields.values.get("timezone"), Rule.TIME_ZONE, Action.ASSUMED)
-        return "UTC"
-
-
-def _language(fields: Fields) -> str | None:
-    languages = fields.values.get("languages")
-    if isinstance(languages, list) and languages and isinstance(languages[0], str):
-        return languages[0]
-    return fields.text("language")

@@ -162,12 +162,48 @@ class Fields:
             return None
         return self._from_posix(name, value, seconds)
 
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        """A list of ids as text; what is none is left out."""
+        values = self.values.get(name)
+        if values is not None and not isinstance(values, list):
+            self._unknown(name, values, Rule.TYPE)
+        found = [self._part({name: value}).identifier(name) for value in values] if isinstance(values, list) else []
+        return tuple(one for one in found if one is not None)
+
+    def inside(self, name: str) -> Fields:
+        """The fields of the first object of a list of them; none where there is no such list."""
+        values = self.values.get(name)
+        first = values[0] if isinstance(values, list) and values else values
+        if first is not None and not isinstance(first, dict):
+            self._unknown(name, values, Rule.TYPE)
+        return self._part(first if isinstance(first, dict) else {})
+
+    def breakdown(self, name: str, key: str, whole: int | None) -> tuple[tuple[str, int], ...] | None:
+        """The counts that ``whole`` is made of, by the id that ``key`` names; None without a list of them."""
+        values = self.values.get(name)
+        if values is None:
+            return None
+        if not isinstance(values, list):
+            self._unknown(name, values, Rule.TYPE)
+            return None
+        parts = [self._part(value) for value in values if isinstance(value, dict)]
+        # One dock may be for several types of vehicles: its key is a list, and nobody's id.
+        counts = [(part.identifier(key) if key.endswith("_id") else key, part.count("count")) for part in parts]
+        known = tuple((one, count) for one, count in counts if one is not None and count is not None)
+        if len(known) < len(values) or sum(count for _, count in known) != whole:
+            self.note(name, f"{sum(count for _, count in known)} of {whole}", Rule.BREAKDOWN, Action.KEPT)
+        return known
+
     def position(self) -> tuple[float, float] | None:
         """Latitude and longitude in degrees; None when there is no position or it can't be one."""
         lat, lon = _float(self.values.get("lat")), _float(self.values.get("lon"))
         if lat is None or lon is None or not (-90 <= lat <= 90 and -180 <= lon <= 180) or lat == lon == 0:
             return None
         return lat, lon
+
+    def _part(self, values: Mapping[str, object]) -> Fields:
+        """The fields of an object inside this one."""
+        return Fields(self.feed, self.entity, values, self.deviations, is_version_1=self._is_version_1)
 
     def _aware(self, name: str, value: str, written: datetime) -> datetime | None:
         if written.tzinfo is None:
@@ -185,6 +221,8 @@ class Fields:
         if LATEST <= seconds < LATEST * 1000:
             self.note(name, value, Rule.TIME_IN_SECONDS, Action.REPAIRED)
             seconds /= 1000
+        elif seconds != int(seconds):
+            self.note(name, value, Rule.TIME_IN_SECONDS, Action.REPAIRED)
         if not EARLIEST <= seconds < LATEST:
             self.note(name, value, _out_of_time(seconds), Action.UNKNOWN)
             return None

@@ -12,17 +12,27 @@ from pipeline.deviations import Deviation
 
 
 class Feed(StrEnum):
-    """The feeds that Bikewire reads."""
+    """The feeds of GBFS, named as in version 3."""
 
     DISCOVERY = "gbfs"
     SYSTEM_INFORMATION = "system_information"
     STATION_INFORMATION = "station_information"
     STATION_STATUS = "station_status"
     VEHICLE_STATUS = "vehicle_status"
+    VEHICLE_TYPES = "vehicle_types"
+    SYSTEM_REGIONS = "system_regions"
+    SYSTEM_ALERTS = "system_alerts"
+    VERSIONS = "gbfs_versions"
+    MANIFEST = "manifest"
+    VEHICLE_AVAILABILITY = "vehicle_availability"
+    SYSTEM_HOURS = "system_hours"
+    SYSTEM_CALENDAR = "system_calendar"
+    SYSTEM_PRICING_PLANS = "system_pricing_plans"
+    GEOFENCING_ZONES = "geofencing_zones"
 
     @classmethod
     def named(cls, name: object) -> Feed | None:
-        """The feed of that name in any version; None for a feed that Bikewire does not read."""
+        """The feed of that name in any version; None for a feed that is none of GBFS."""
         if name == "free_bike_status":
             return cls.VEHICLE_STATUS
         return next((feed for feed in cls if feed.value == name), None)
@@ -30,6 +40,9 @@ class Feed(StrEnum):
 
 REALTIME = (Feed.STATION_STATUS, Feed.VEHICLE_STATUS)
 """Feeds that say how the world is now; the others declare what there is."""
+
+POLLED = (Feed.DISCOVERY, Feed.SYSTEM_INFORMATION, Feed.STATION_INFORMATION, *REALTIME)
+"""Feeds that records are made of."""
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
@@ -58,7 +71,7 @@ class System(Said, frozen=True, gc=False):
 
 
 class Station(Said, frozen=True, gc=False):
-    """A station as declared."""
+    """A station as declared; ``area`` is a GeoJSON MultiPolygon, as text."""
 
     station_id: str
     name: str
@@ -67,10 +80,12 @@ class Station(Said, frozen=True, gc=False):
     capacity: int | None = None
     address: str | None = None
     is_virtual: bool = False
+    region_id: str | None = None
+    area: str | None = None
 
 
 class Status(Said, frozen=True, gc=False):
-    """A station's counts and flags."""
+    """A station's counts and flags; ``bikes_by_type`` is what `bikes` is made of, by vehicle type."""
 
     station_id: str
     bikes: int | None
@@ -81,6 +96,7 @@ class Status(Said, frozen=True, gc=False):
     is_renting: bool
     is_returning: bool
     last_reported: datetime | None
+    bikes_by_type: tuple[tuple[str, int], ...] | None = None
 
     def moved(self, shift: timedelta) -> Self:
         return _moved(self, self.last_reported, shift)
@@ -104,17 +120,68 @@ class Vehicle(Said, frozen=True, gc=False):
         return _moved(self, self.last_reported, shift)
 
 
+class VehicleType(Said, frozen=True, gc=False):
+    """What vehicles of a type are like; ``form_factor`` and ``propulsion_type`` are words of GBFS."""
+
+    vehicle_type_id: str
+    form_factor: str | None
+    propulsion_type: str | None
+    max_range_meters: float | None
+    name: str | None
+
+
+class Region(Said, frozen=True, gc=False):
+    """A part of a system."""
+
+    region_id: str
+    name: str
+
+
+class Alert(Said, frozen=True):
+    """A notice to riders: about the whole system where it names neither stations nor regions."""
+
+    alert_id: str
+    kind: str | None
+    summary: str
+    description: str | None
+    url: str | None
+    station_ids: tuple[str, ...]
+    region_ids: tuple[str, ...]
+    start: datetime | None
+    end: datetime | None
+    last_updated: datetime | None
+
+
+class Dataset(Said, frozen=True):
+    """A system of a manifest; ``versions`` holds the discovery URL of each version that it is published in.
+
+    The one dataset of gbfs_versions has no id.
+    """
+
+    system_id: str | None
+    versions: tuple[tuple[str, str], ...]
+
+    @property
+    def url(self) -> str:
+        """Of its newest version that is no release candidate, if there is one."""
+        return max(self.versions, key=lambda one: ("RC" not in one[0].upper(), one[0]))[1]
+
+
 Entity = TypeVar("Entity", bound=Said, covariant=True)
 
 
 class Document(msgspec.Struct, Generic[Entity], frozen=True):
-    """A document that was taken: ``entities`` in its order, and where it departed from GBFS."""
+    """A document that was taken: ``entities`` in its order, and where it departed from GBFS.
+
+    ``version`` is what it calls itself; nothing is decided by it but whether it changes.
+    """
 
     feed: Feed
     last_updated: datetime | None
     ttl_seconds: float | None
     entities: tuple[Entity, ...]
     deviations: tuple[Deviation, ...] = ()
+    version: str | None = None
 
     def moved(self, shift: timedelta) -> Document[Entity]:
         """The same document with all its times moved, as if it had been sent that much later."""
@@ -124,6 +191,7 @@ class Document(msgspec.Struct, Generic[Entity], frozen=True):
             self.ttl_seconds,
             tuple(entity.moved(shift) for entity in self.entities),
             self.deviations,
+            self.version,
         )
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from pipeline.fetch import Fetcher
+from pipeline.gbfs import DocumentRefused, read, read_datasets
 from pipeline.gbfs_model import Feed, Link
 from pipeline.model import FeedState, SystemInformation
 from pipeline.reading import Fetch, Reader, Reading
 
 MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 """Answers that mean that the feed is not there, rather than that it can't be had now."""
+
+USUAL_NAMES = {
+    Feed.SYSTEM_INFORMATION: "system_information.json",
+    Feed.STATION_INFORMATION: "station_information.json",
+    Feed.STATION_STATUS: "station_status.json",
+    Feed.VEHICLE_STATUS: "free_bike_status.json",
+}
+"""Where the feeds are that no discovery document lists."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,13 @@ class Identity:
     links: tuple[Link, ...]
     fetches: Mapping[Feed, Fetch]
     derived: str | None = None
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The URL is no system's but lists some: the discovery URLs of a manifest.json or gbfs_versions.json."""
+
+    urls: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -49,14 +66,21 @@ def derived_id(url: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{parts.netloc.lower()}{path}").strip("-")
 
 
-async def identify(fetcher: Fetcher, url: str, reader: Reader, known: SystemInformation | None) -> Identity | Unknown:
+async def identify(
+    fetcher: Fetcher, url: str, reader: Reader, known: SystemInformation | None
+) -> Identity | Directory | Unknown:
     """The system behind a discovery URL; ``known`` is the one that was polled from it before.
 
-    An id is never guessed because a server is down for a moment: then ``known`` is taken, or nothing.
+    An id is never guessed because a server is down for a moment: then ``known`` is taken, or nothing. Before version
+    2.0 a system may have no discovery document: its feeds are then looked for at their usual names beside the URL.
     """
     fetches = {Feed.DISCOVERY: await _fetch_whole(fetcher, url)}
     discovery = _read(reader, Feed.DISCOVERY, fetches)
     if discovery.document is None:
+        if (directory := _directory(fetches[Feed.DISCOVERY])) is not None:
+            return directory
+        if _is_absent(fetches[Feed.DISCOVERY]):
+            return await _undiscovered(fetcher, url, reader, known, fetches)
         return _known(known, (), fetches, f"{Feed.DISCOVERY}: {discovery.reason}")
     links: tuple[Link, ...] = discovery.document.entities
     link = next((link for link in links if link.feed is Feed.SYSTEM_INFORMATION), None)
@@ -73,6 +97,53 @@ async def identify(fetcher: Fetcher, url: str, reader: Reader, known: SystemInfo
     if reading.state is FeedState.REFUSED or fetches[Feed.SYSTEM_INFORMATION].http_status in MISSING:
         return _derived(known, links, fetches, url, reason)
     return _known(known, links, fetches, reason)
+
+
+def _directory(fetch: Fetch) -> Directory | None:
+    try:
+        datasets = read_datasets(fetch.body, fetch.url).entities
+    except DocumentRefused:
+        return None
+    return Directory(tuple(dict.fromkeys(dataset.url for dataset in datasets)))
+
+
+def _is_absent(fetch: Fetch) -> bool:
+    """Whether there is no discovery document: nothing is there, or one of the feeds itself."""
+    if fetch.http_status in MISSING:
+        return True
+    return any(_is_document(feed, fetch) for feed in USUAL_NAMES)
+
+
+def _is_document(feed: Feed, fetch: Fetch) -> bool:
+    try:
+        # Of system_information a document of any feed might do: it must name the system.
+        document = read(feed, fetch.body, fetch.url)
+    except DocumentRefused:
+        return False
+    return feed is not Feed.SYSTEM_INFORMATION or document.entities[0].system_id is not None
+
+
+async def _undiscovered(
+    fetcher: Fetcher, url: str, reader: Reader, known: SystemInformation | None, fetches: dict[Feed, Fetch]
+) -> Identity | Unknown:
+    usual = {feed: urljoin(url, name) for feed, name in USUAL_NAMES.items()}
+    fetched = await asyncio.gather(*(_fetch_whole(fetcher, place) for place in usual.values()))
+    answers = dict(zip(usual, fetched, strict=True))
+    found = {feed: fetch for feed, fetch in answers.items() if _is_document(feed, fetch)}
+    # What is down for a moment may well be there.
+    may_be = [feed for feed, fetch in answers.items() if fetch.failure and fetch.http_status not in MISSING]
+    links = tuple(Link(feed, usual[feed]) for feed in answers if feed in found or feed in may_be)
+    information = answers[Feed.SYSTEM_INFORMATION]
+    reason = f"{Feed.DISCOVERY}: {_read(reader, Feed.DISCOVERY, fetches).reason}"
+    fetches.update(found)
+    if not found:
+        return _known(known, (), fetches, reason)
+    if Feed.SYSTEM_INFORMATION in found:
+        said = read(Feed.SYSTEM_INFORMATION, information.body).entities[0].system_id
+        return Identity(str(said), links, fetches)
+    if information.http_status in MISSING:
+        return _derived(known, links, fetches, url, "There is neither a discovery document nor system_information.")
+    return _known(known, links, fetches, f"{Feed.SYSTEM_INFORMATION}: {information.failure}")
 
 
 async def _fetch_whole(fetcher: Fetcher, url: str) -> Fetch:

@@ -61,6 +61,11 @@ class PollInstruments:
         self.publish_seconds = Histogram(
             "bikewire_publish_seconds", "How long the log took for a poll.", ["system"], registry=self.registry
         )
+        self.lateness = Histogram(
+            "bikewire_poll_lateness_seconds",
+            "How long after its instant of the grid a poll began.",
+            registry=self.registry,
+        )
         self._feed_age = Gauge(
             "bikewire_feed_age_seconds",
             "Time since the newest document that observed anything was made, or fetched where it does not say.",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from pipeline.coherence import Declared, declared_by, gone_or_back, odd_beside
 from pipeline.deviations import Action, Deviation, Rule, shown, summary
 from pipeline.gbfs_model import Document, Feed, Link, Station, Status, System, Vehicle
 from pipeline.model import (
@@ -94,6 +95,7 @@ class Observer:
         self._settings = settings
         self._reader = Reader(settings)
         self._declared_id: str | None = None
+        self._declared: Declared | None = None
 
     def interval_seconds(self, feed: Feed) -> float:
         """How often the feed is to be polled, by the ttl of its newest document."""
@@ -134,6 +136,7 @@ class Observer:
         document = documents.get(Feed.STATION_INFORMATION)
         if document is None:
             return declared, after
+        self._declared = declared_by(document)
         stations = [self._station(polled_at, station) for station in document.entities]
         new = {one.station_id: one for one in stations if not _stands(before.stations.get(one.station_id), one)}
         after = replace(after, stations={**before.stations, **new}, stations_expected=len(stations))
@@ -221,7 +224,7 @@ class Observer:
     def _feed_status(
         self, polled_at: datetime, feed: Feed, fetch: Fetch, reading: Reading, after: Published
     ) -> FeedStatus:
-        deviations = (*reading.deviations, *self._undeclared(reading.document, after), *self._renamed(reading.document))
+        deviations = (*reading.deviations, *self._incoherent(reading.document), *self._renamed(reading.document))
         return FeedStatus(
             system_id=self.system_id,
             polled_at=polled_at,
@@ -242,15 +245,11 @@ class Observer:
             deviations_by_rule=summary(deviations),
         )
 
-    def _undeclared(self, document: Document[Any] | None, after: Published) -> list[Deviation]:
-        """Stations with a status that were never declared; nothing can be said before any was."""
-        if document is None or document.feed is not Feed.STATION_STATUS or not after.stations:
-            return []
-        return [
-            Deviation(document.feed, said.station_id, "", "the station", Rule.ID_DECLARED, Action.KEPT)
-            for said in document.entities
-            if said.station_id not in after.stations
-        ]
+    def _incoherent(self, document: Document[Any] | None) -> Iterator[Deviation]:
+        if document is None or document.feed is not Feed.STATION_STATUS:
+            return
+        yield from odd_beside(document, self._declared)
+        yield from gone_or_back(document, self.published.statuses, self.published.polled_at)
 
     def _renamed(self, document: Document[Any] | None) -> list[Deviation]:
         if document is None or document.feed is not Feed.SYSTEM_INFORMATION:

@@ -4,79 +4,103 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 
 from pipeline.feed_events import FeedEvents
 from pipeline.fetch import Fetcher, open_fetcher
 from pipeline.gbfs_model import REALTIME, Feed
-from pipeline.identity import Identity, Unknown, identify, public_url
+from pipeline.identity import Directory, Identity, identify, public_url
 from pipeline.instruments import PollInstruments, served
 from pipeline.last_polls import LastPolls, last_polls
 from pipeline.model import FeedState, Topic
 from pipeline.observation import Observation, Observer
 from pipeline.ports import Log, LogError, LogRecord, PublisherFenced
-from pipeline.reading import Fetch, Reader
+from pipeline.reading import DECLARED_LONGEST_SECONDS, Fetch, Reader
 from pipeline.schedule import Schedule, backoff_seconds
 from pipeline.settings import Settings
+from pipeline.sources import Source, sources
 
 logger = logging.getLogger(__name__)
 
+SPREAD_SECONDS = 0.05
+"""How far apart the first polls of many systems are, on average."""
+
 
 async def poll_forever(settings: Settings, log: Log) -> None:
-    """Poll every system of BIKEWIRE_FEEDS into the log until cancelled.
+    """Poll every system of BIKEWIRE_FEEDS and BIKEWIRE_SYSTEMS into the log until cancelled.
 
-    One system's trouble costs no other anything. Raises LogError only for a log that can't be read at the start, and
-    PublisherFenced when another poller has taken over.
+    One system's trouble costs no other anything. Raises SettingsError for systems that can't be read, LogError only
+    for a log that can't be read at the start, and PublisherFenced when another poller has taken over.
     """
+    found = sources(settings)
     await log.create(list(Topic))
-    urls = list(dict.fromkeys(settings.feeds))
-    before = await last_polls(log, {public_url(url) for url in urls})
-    claims: dict[str, str] = {}
+    before = await last_polls(log, {public_url(source.url) for source in found})
     instruments = PollInstruments()
     with served(instruments.registry, settings):
         async with open_fetcher(settings) as fetcher:
-            await _poll_all([SystemPoller(url, settings, log, fetcher, before, claims, instruments) for url in urls])
+            await Pollers(log, fetcher, before, instruments).run(found)
 
 
-async def _poll_all(pollers: Sequence[SystemPoller]) -> None:
-    try:
-        async with asyncio.TaskGroup() as systems:
-            for poller in pollers:
-                systems.create_task(poller.run(), name=poller.name)
-    except* PublisherFenced as group:
-        fenced = group
-    else:
-        return
-    # Every system has heard the same.
-    raise fenced.exceptions[0]
+class Pollers:
+    """The pollers of all systems. ``claims`` says which URL each system id belongs to."""
+
+    def __init__(self, log: Log, fetcher: Fetcher, before: LastPolls, instruments: PollInstruments) -> None:
+        self.log = log
+        self.fetcher = fetcher
+        self.before = before
+        self.instruments = instruments
+        self.claims: dict[str, str] = {}
+        self._urls: set[str] = set()
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self, found: Sequence[Source]) -> None:
+        """Poll these, and what directories among them list, for ever."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self.add(found)
+        except* PublisherFenced as group:
+            fenced = group
+        else:
+            return
+        # Every system has heard the same.
+        raise fenced.exceptions[0]
+
+    def add(self, found: Sequence[Source]) -> None:
+        """Poll these too, but for those that are polled already."""
+        new = [source for source in found if source.url not in self._urls]
+        self._urls.update(source.url for source in new)
+        for source in new:
+            poller = SystemPoller(source, self)
+            delay = start_delay(len(new), source.settings.min_poll_seconds)
+            if self._tasks is not None:
+                self._tasks.create_task(poller.run(delay), name=poller.name)
+
+
+def start_delay(systems: int, interval_seconds: float) -> float:
+    """A random pause before the first poll, so that many systems are not asked at the same instant, ever after."""
+    return random.uniform(0, min(interval_seconds, (systems - 1) * SPREAD_SECONDS))
 
 
 class SystemPoller:
-    """Polls one system. ``claims`` says which URL each system id belongs to, for all pollers of this process."""
+    """Polls one system."""
 
-    def __init__(
-        self,
-        url: str,
-        settings: Settings,
-        log: Log,
-        fetcher: Fetcher,
-        before: LastPolls,
-        claims: dict[str, str],
-        instruments: PollInstruments,
-    ) -> None:
-        self.name = public_url(url)
-        self._instruments = instruments
-        self._url = url
-        self._settings = settings
-        self._log = log
-        self._fetcher = fetcher
-        self._before = before
-        self._claims = claims
+    def __init__(self, source: Source, pollers: Pollers) -> None:
+        self.name = public_url(source.url)
+        self._source = source
+        self._url = source.url
+        self._settings = source.settings
+        self._pollers = pollers
+        self._log = pollers.log
+        self._fetcher = pollers.fetcher.of(source)
+        self._before = pollers.before
 
-    async def run(self) -> None:
+    async def run(self, delay: float = 0) -> None:
         """Find out which system it is, then poll it for ever; ends only if another feed has the same system."""
+        await asyncio.sleep(delay)
         while True:
             try:
                 return await self._run()
@@ -89,7 +113,7 @@ class SystemPoller:
 
     async def _run(self) -> None:
         identity = await self._identity()
-        claimed = self._claims.setdefault(identity.system_id, self._url)
+        claimed = self._pollers.claims.setdefault(identity.system_id, self._url)
         if claimed != self._url:
             logger.error(
                 "%s: refused. %s is the same system (%s); it is polled from there.",
@@ -101,13 +125,18 @@ class SystemPoller:
         if identity.derived:
             logger.warning("%s: named after its URL. %s", identity.system_id, identity.derived)
         polling = _Polling(identity, self._observer(identity), self._url, self._settings, self._log, self._fetcher)
-        await polling.run(self._instruments)
+        await polling.run(self._pollers.instruments)
 
     async def _identity(self) -> Identity:
         known = self._before.system_of(public_url(self._url))
         failures = 0
         said = ""
-        while isinstance(found := await identify(self._fetcher, self._url, Reader(self._settings), known), Unknown):
+        while not isinstance(
+            found := await identify(self._fetcher, self._url, Reader(self._settings), known), Identity
+        ):
+            if isinstance(found, Directory):
+                await self._follow(found)
+                continue
             failures += 1
             if found.reason != said:
                 logger.warning("%s: not known yet. %s", public_url(self._url), found.reason)
@@ -115,6 +144,12 @@ class SystemPoller:
             pause = backoff_seconds(failures, self._settings.min_poll_seconds)
             await asyncio.sleep(max(pause, found.retry_after_seconds or 0))
         return found
+
+    async def _follow(self, directory: Directory) -> None:
+        """Poll what the directory lists, and read it again after a while."""
+        logger.info("%s: lists %d systems", self.name, len(directory.urls))
+        self._pollers.add([replace(self._source, url=url) for url in directory.urls])
+        await asyncio.sleep(DECLARED_LONGEST_SECONDS)
 
     def _observer(self, identity: Identity) -> Observer:
         return Observer(
@@ -158,6 +193,7 @@ class _Polling:
 
     async def _poll(self, tick: float, instruments: PollInstruments) -> None:
         started = monotonic()
+        instruments.lateness.observe(started - tick)
         polled_at = datetime.now(UTC)
         fetches = await self._fetch(tick)
         if not fetches:

@@ -7,35 +7,22 @@ the document before said, under the same rule. The other feeds declare what ther
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.deviations import Action, Deviation, Rule, shown
-from pipeline.gbfs import (
-    DocumentRefused,
-    read_discovery,
-    read_stations,
-    read_statuses,
-    read_system,
-    read_vehicles,
-)
+from pipeline.coherence import REALTIME_LONGEST_SECONDS, odd_after, odd_in_itself
+from pipeline.deviations import Action, Deviation, Rule
+from pipeline.gbfs import DocumentRefused, read
 from pipeline.gbfs_model import REALTIME, Document, Feed
 from pipeline.model import FeedState
 from pipeline.settings import Settings
-
-REALTIME_LONGEST_SECONDS = 300.0
-"""GBFS asks that realtime files be at most five minutes old; a ttl of hours on one must not blind us."""
 
 DECLARED_LONGEST_SECONDS = 3600.0
 """Stations are opened and moved within a day, whatever ttl the feed gives itself."""
 
 DECLARED_POLLS = 5
 """Declarations change rarely: they are read at most every fifth BIKEWIRE_MIN_POLL_SECONDS, even at ttl 0."""
-
-AHEAD = timedelta(seconds=60)
-"""How far ahead of ours a feed's clock may be before it is noted."""
 
 
 def interval_seconds(feed: Feed, ttl_seconds: float | None, settings: Settings) -> float:
@@ -75,18 +62,12 @@ class Reading:
 
 
 class _NotTaken(Exception):
-    def __init__(self, state: FeedState, reason: str) -> None:
+    """``rule`` is what the answer breaks; None when there was none to judge."""
+
+    def __init__(self, state: FeedState, reason: str, rule: Rule | None = None) -> None:
         super().__init__(reason)
         self.state = state
-
-
-_READERS: dict[Feed, Callable[[Fetch], Document[Any]]] = {
-    Feed.DISCOVERY: lambda fetch: read_discovery(fetch.body, fetch.url),
-    Feed.SYSTEM_INFORMATION: lambda fetch: read_system(fetch.body),
-    Feed.STATION_INFORMATION: lambda fetch: read_stations(fetch.body),
-    Feed.STATION_STATUS: lambda fetch: read_statuses(fetch.body),
-    Feed.VEHICLE_STATUS: lambda fetch: read_vehicles(fetch.body),
-}
+        self.rule = rule
 
 
 class Reader:
@@ -103,11 +84,13 @@ class Reader:
 
     def read(self, feed: Feed, fetch: Fetch, polled_at: datetime, shift: timedelta) -> Reading:
         """The fetch, judged at ``polled_at``; the document's times are moved by ``shift``."""
+        before = self._documents.get(feed)
         try:
             document = self._document(feed, fetch)
         except _NotTaken as error:
-            return Reading(error.state, None, str(error))
+            return Reading(error.state, None, str(error), _refused(feed, error))
         self._documents[feed] = document
+        series = tuple(odd_after(before, document))
         self._ttls[feed] = document.ttl_seconds
         document = document.moved(shift) if shift else document
         reason = self._staleness(document, polled_at) if feed in REALTIME else None
@@ -116,23 +99,24 @@ class Reader:
             FeedState.STALE if reason else state,
             None if reason else document,
             reason,
-            (*document.deviations, *_ahead(document, polled_at)),
+            (*document.deviations, *odd_in_itself(document, polled_at), *series),
             document.last_updated,
             document.ttl_seconds,
         )
 
     def _document(self, feed: Feed, fetch: Fetch) -> Document[Any]:
         if fetch.failure is not None:
-            raise _NotTaken(fetch.state, fetch.failure)
+            rule = Rule.BODY_SIZE if fetch.state is FeedState.REFUSED else None
+            raise _NotTaken(fetch.state, fetch.failure, rule)
         before = self._documents.pop(feed, None)
         if fetch.is_not_modified:
             if before is None:
                 raise _NotTaken(FeedState.UNREACHABLE, "The server says not modified, but no document is known.")
             return before
         try:
-            return _READERS[feed](fetch)
+            return read(feed, fetch.body, fetch.url, self._settings.languages)
         except DocumentRefused as error:
-            raise _NotTaken(FeedState.REFUSED, str(error)) from error
+            raise _NotTaken(FeedState.REFUSED, str(error), error.rule) from error
 
     def _staleness(self, document: Document[Any], polled_at: datetime) -> str | None:
         if document.last_updated is None:
@@ -142,9 +126,7 @@ class Reader:
         return f"The document is {age:.0f} s old; more than {longest:.0f} s is stale." if age > longest else None
 
 
-def _ahead(document: Document[Any], polled_at: datetime) -> tuple[Deviation, ...]:
-    updated = document.last_updated
-    if updated is None or updated <= polled_at + AHEAD:
+def _refused(feed: Feed, error: _NotTaken) -> tuple[Deviation, ...]:
+    if error.rule is None:
         return ()
-    noted = shown(updated.isoformat())
-    return (Deviation(document.feed, "", "last_updated", noted, Rule.TIME_NOT_AHEAD, Action.KEPT),)
+    return (Deviation(feed, "", "", str(error).removesuffix("."), error.rule, Action.REFUSED),)

@@ -20,7 +20,7 @@ import msgspec
 
 from pipeline.deviations import shown
 from pipeline.gbfs_fields import rfc3339
-from pipeline.gbfs_model import Feed
+from pipeline.gbfs_model import POLLED, Feed
 from pipeline.ports import BikewireError
 from pipeline.reading import Fetch
 
@@ -131,7 +131,7 @@ def _poll(number: int, line: bytes) -> RecordedPoll | RefusedLine:
 
 
 def _fetches(feeds: dict[str, msgspec.Raw]) -> dict[Feed, Fetch]:
-    return {feed: _fetch(bytes(raw)) for name, raw in feeds.items() if (feed := Feed.named(name))}
+    return {feed: _fetch(bytes(raw)) for name, raw in feeds.items() if (feed := Feed.named(name)) in POLLED}
 
 
 def _fetch(raw: bytes) -> Fetch:

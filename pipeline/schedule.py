@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from pipeline.gbfs_model import REALTIME, Feed, Link
+from pipeline.gbfs_model import POLLED, REALTIME, Feed, Link
 from pipeline.model import FeedState, FeedStatus
 from pipeline.reading import DECLARED_POLLS, Fetch
 
@@ -43,7 +43,7 @@ class Schedule:
 
     def set_links(self, links: Iterable[Link]) -> None:
         """The feeds are to be had there now; new ones are due at once, and those no longer listed never."""
-        found = {link.feed: link.url for link in links}
+        found = {link.feed: link.url for link in links if link.feed in POLLED}
         known = self._feeds
         self._feeds = {Feed.DISCOVERY: known[Feed.DISCOVERY]}
         for feed, url in found.items():

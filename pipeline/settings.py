@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipeline.model import Thresholds
@@ -30,8 +30,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
+    systems: str = Field(
+        "", description="TOML file of systems to poll, with what each needs (docs/feeds.md). Default: none."
+    )
     feeds: Annotated[tuple[str, ...], NoDecode] = Field(
-        (VELOZEF,), description="Discovery URLs (gbfs.json) of the systems to poll, comma-separated."
+        (VELOZEF,),
+        description="Discovery URLs (gbfs.json) of the systems to poll, comma-separated. Default: Vélozef, unless"
+        " BIKEWIRE_SYSTEMS names others.",
+    )
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Languages to read names in, comma-separated, best first. Default: each feed's first."
     )
     data: Path = Field(Path("data"), description="Folder of everything that is kept on this machine.")
     log: str = Field("", description="URL of the log: sqlite:///PATH. Default: log.sqlite in BIKEWIRE_DATA.")
@@ -66,9 +74,15 @@ class Settings(BaseSettings):
     )
     min_poll_seconds: float = Field(60, gt=0, description="Never poll a feed more often than this, whatever its ttl.")
     timeout_seconds: float = Field(10, gt=0, description="How long one fetch may take in all.")
+    requests_per_host: int = Field(8, ge=1, description="How many fetches may be under way at one host at once.")
     max_body_bytes: int = Field(64 * 1024 * 1024, gt=0, description="A feed document larger than this is refused.")
     stale_seconds: float = Field(
         300, gt=0, description="A document older than this, and than its own ttl, observes nothing."
+    )
+    frozen_seconds: float = Field(
+        3 * 3600,
+        gt=0,
+        description="Counts that stand still for so long, in hours in which they moved on the days before, are frozen.",
     )
     hold_seconds: float | None = Field(
         None,
@@ -90,19 +104,19 @@ class Settings(BaseSettings):
     tiles_attribution: str = Field("© OpenStreetMap contributors", description="Whom the tiles are owed to.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
-    @field_validator("feeds", mode="before")
+    @field_validator("feeds", "languages", mode="before")
     @classmethod
-    def _split_feeds(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("feeds")
     @classmethod
-    def _http_feeds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value:
+    def _http_feeds(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not value and not info.data.get("systems"):
             msg = "name at least one feed"
             raise ValueError(msg)
         for url in value:
-            if not _is_http(url):
+            if not is_http(url):
                 msg = f"{url!r} is not an http(s) URL"
                 raise ValueError(msg)
         return value
@@ -119,6 +133,8 @@ class Settings(BaseSettings):
     @classmethod
     def _places_in_data(cls, values: dict[str, object]) -> dict[str, object]:
         data = Path(str(values.get("data") or "data")).absolute()
+        if values.get("systems") and values.get("feeds") is None:
+            values = {**values, "feeds": ()}
         places = {
             "log": f"sqlite:///{data / 'log.sqlite'}",
             "store": f"sqlite:///{data / 'store.sqlite'}",
@@ -158,7 +174,7 @@ def _refuse_unknown(environment: Iterable[str], fields: Iterable[str]) -> None:
             raise SettingsError(msg)
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

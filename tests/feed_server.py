@@ -57,7 +57,7 @@ class FeedServer:
 def feed_server() -> Iterator[FeedServer]:
     """A running server on a free port."""
     feeds = FeedServer()
-    app = Starlette(routes=[Route("/{name:path}.json", feeds.answer)])
+    app = Starlette(routes=[Route("/{name:path}.json", feeds.answer, methods=["GET", "POST"])])
     config = uvicorn.Config(
         app, port=0, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1, access_log=False
     )

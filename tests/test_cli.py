@@ -17,7 +17,7 @@ import pytest
 
 from backend.cli import app
 
-COMMANDS = {"up", "poll", "stream", "batch", "migrate", "serve", "replay", "simulate", "status"}
+COMMANDS = {"up", "poll", "stream", "batch", "serve", "replay", "simulate", "status", "migrate", "check", "systems"}
 BIKEWIRE = Path(sys.executable).with_name("bikewire")
 
 

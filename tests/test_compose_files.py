@@ -13,6 +13,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prometheus_client import CollectorRegistry
 
+from backend.app import utc_now
+from backend.feed_metrics import FeedMetrics
 from backend.live import LiveTable
 from backend.telemetry import Telemetry
 from pipeline.instruments import PollInstruments, StreamInstruments
@@ -222,7 +224,9 @@ def test_the_dashboard_shows_metrics_that_there_are() -> None:
     dashboard = json.loads((PROJECT / "deploy/grafana/dashboards/bikewire.json").read_text())
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
     asked = {name for query in queries for name in re.findall(r"bikewire_\w+", query)}
-    registries = (Telemetry(LiveTable()).registry, PollInstruments().registry, StreamInstruments().registry)
+    telemetry = Telemetry(LiveTable())
+    telemetry.registry.register(FeedMetrics(LiveTable(), Settings.read(), utc_now))
+    registries = (telemetry.registry, PollInstruments().registry, StreamInstruments().registry)
     assert asked - set(names(registries)) == set()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from pipeline.settings import Settings
 from tests.gbfs_documents import NOON, body, status, statuses, vehicle
 
 GOOD = Fetch(body=body(statuses(status("st_1"), status("st_2"))))
+LATER = Fetch(body=body(statuses(status("st_1"), status("st_2")), NOON + timedelta(seconds=30)))
 ODD = Fetch(body=body(statuses(status("st_1", bikes=-1), status("st_2", docks=-1))))
 DOWN = Fetch(failure="The server answered 500 Internal Server Error.")
 
@@ -72,4 +74,4 @@ def test_deviations_are_named_when_their_kinds_change(said: Said) -> None:
         "harbour: 2 stations, 2 changed, 0.12 s",
     ]
     assert said.about(station_status=ODD) == ["harbour: 2 stations, 0 changed, 0.12 s"]
-    assert said.about(station_status=GOOD)[0] == "harbour station_status: deviations: none any more"
+    assert said.about(station_status=LATER)[0] == "harbour station_status: deviations: none any more"

@@ -15,6 +15,7 @@ from pipeline.fetch import LONGEST_RETRY_SECONDS, USER_AGENT, Fetcher, open_fetc
 from pipeline.model import FeedState
 from pipeline.reading import Fetch
 from pipeline.settings import Settings
+from pipeline.sources import Source
 from tests.feed_server import FeedServer, feed_server
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -93,6 +94,63 @@ async def test_a_redirect_is_followed(feeds: FeedServer) -> None:
     feeds.answers["new"] = b"{}"
 
     assert (await fetch(feeds.url("old"))).body == b"{}"
+
+
+@pytest.mark.parametrize(("status", "asked"), [(301, 1), (308, 1), (302, 3), (307, 3)])
+async def test_a_feed_that_has_moved_for_good_is_asked_for_at_its_new_place(
+    feeds: FeedServer, status: int, asked: int
+) -> None:
+    feeds.requests.clear()
+    feeds.answers["old"] = RedirectResponse(feeds.url("new"), status_code=status)
+    feeds.answers["new"] = b"{}"
+
+    async with fetching() as fetcher:
+        for _ in range(2):
+            await fetcher.fetch(feeds.url("old"))
+        feeds.answers["new"] = Response(status_code=404)
+        await fetcher.fetch(feeds.url("old"))
+        # What has gone from there is looked for at the old place again.
+        before = feeds.count("old")
+        await fetcher.fetch(feeds.url("old"))
+
+    assert (before, feeds.count("old")) == (asked, asked + 1)
+
+
+async def test_a_host_is_asked_for_a_few_documents_at_once(feeds: FeedServer) -> None:
+    under_way, most = 0, 0
+
+    async def counted() -> AsyncIterator[bytes]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        yield b"{}"
+
+    feeds.answers["counted"] = lambda request: StreamingResponse(counted())
+
+    async with fetching(requests_per_host=2) as fetcher:
+        source = Source(feeds.base, Settings())
+        found = await asyncio.gather(*(fetcher.of(source).fetch(feeds.url("counted")) for _ in range(6)))
+
+    assert [one.body for one in found] == [b"{}"] * 6
+    assert most == 2
+
+
+async def test_one_connection_does_for_all_polls(feeds: FeedServer) -> None:
+    ports = set()
+
+    def port(request: Request) -> Response:
+        ports.add(request.client.port if request.client else None)
+        return Response(b"{}")
+
+    feeds.answers["port"] = port
+
+    async with fetching() as fetcher:
+        for _ in range(3):
+            await fetcher.fetch(feeds.url("port"))
+
+    assert len(ports) == 1
 
 
 async def test_redirects_in_a_circle_are_a_failure(feeds: FeedServer) -> None:

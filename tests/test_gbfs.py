@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from pipeline.deviations import Action, Deviation, Rule
 from pipeline.gbfs import (
     DocumentRefused,
+    read,
+    read_datasets,
     read_discovery,
     read_stations,
     read_statuses,
@@ -27,15 +26,9 @@ from tests.gbfs_documents import NOON, body, links, station, status, statuses, s
 URL = "https://example.org/2.3/en/gbfs.json"
 GOOD = Status("good", 3, 7, None, None, True, True, True, NOON)
 
-READERS: dict[Feed, Callable[[bytes], Document[Any]]] = {
-    Feed.DISCOVERY: lambda text: read_discovery(text, URL),
-    Feed.SYSTEM_INFORMATION: read_system,
-    Feed.STATION_INFORMATION: read_stations,
-    Feed.STATION_STATUS: read_statuses,
-    Feed.VEHICLE_STATUS: read_vehicles,
-}
+READERS: dict[Feed, Callable[[bytes], Document[Any]]] = {feed: partial(read, feed, url=URL) for feed in Feed}
 
-EVERY_READER = pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+EVERY_READER = pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
 
 
 def read_one(*stations: object, version: str = "2.3") -> Document[Status]:
@@ -43,11 +36,11 @@ def read_one(*stations: object, version: str = "2.3") -> Document[Status]:
 
 
 def test_a_good_document_is_read_without_deviations() -> None:
-    assert read_one(status("good")) == Document(Feed.STATION_STATUS, NOON, 60.0, (GOOD,))
+    assert read_one(status("good")) == Document(Feed.STATION_STATUS, NOON, 60.0, (GOOD,), version="2.3")
 
 
 def test_a_document_without_stations_is_an_answer() -> None:
-    assert read_one() == Document(Feed.STATION_STATUS, NOON, 60.0, ())
+    assert read_one() == Document(Feed.STATION_STATUS, NOON, 60.0, (), version="2.3")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +88,10 @@ def test_version_3_is_read_into_the_same_model() -> None:
         "last_reported": "2026-03-02T13:00:00.0000000+01:00",
     }
 
-    assert read_one(renamed, version="3.0") == Document(Feed.STATION_STATUS, NOON, 60.0, (GOOD,))
+    document = read_one(renamed, version="3.0")
+
+    assert document.entities == (GOOD,)
+    assert [(noted.rule, noted.value) for noted in document.deviations] == [(Rule.TIME_FRACTION, "'13:00:00.0000000'")]
 
 
 @pytest.mark.parametrize("name", ["vehicles", "bikes"])
@@ -113,6 +109,24 @@ def test_a_declared_station_without_a_place_costs_only_itself() -> None:
         "station_information st_1: lat, lon is (0, 0); a position is a latitude and a longitude, and not 0, 0;"
         " left out."
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (b" ", Rule.BODY_PRESENT),
+        (b"<!DOCTYPE html>", Rule.BODY_IS_JSON),
+        (b"Gone fishing", Rule.BODY_IS_JSON),
+        (body(statuses())[:40], Rule.BODY_WHOLE),
+        (b"[]", Rule.ENVELOPE),
+        (b'{"data": {"bikes": []}}', Rule.ENVELOPE),
+    ],
+)
+def test_a_refusal_names_the_rule(text: bytes, rule: Rule) -> None:
+    with pytest.raises(DocumentRefused) as refusal:
+        read_statuses(text)
+
+    assert refusal.value.rule is rule
 
 
 @pytest.mark.parametrize(
@@ -134,10 +148,10 @@ def test_a_declared_station_without_a_place_costs_only_itself() -> None:
 )
 @EVERY_READER
 def test_what_is_no_document_is_refused_with_a_sentence(
-    read: Callable[[bytes], Document[Any]], text: bytes, reason: str
+    reader: Callable[[bytes], Document[Any]], text: bytes, reason: str
 ) -> None:
     with pytest.raises(DocumentRefused) as refusal:
-        read(text)
+        reader(text)
 
     assert reason in str(refusal.value)
     assert str(refusal.value).endswith(".")
@@ -167,17 +181,34 @@ def test_what_is_nearly_json_is_repaired(text: bytes) -> None:
     assert [(noted.rule, noted.action) for noted in document.deviations] == [(Rule.STRICT_JSON, Action.REPAIRED)]
 
 
+def test_letters_of_another_encoding_cost_no_station() -> None:
+    document = read_stations(body({"stations": [station("st_1", "Gare #"), station("st_2")]}).replace(b"#", b"\xe9"))
+
+    assert [said.name for said in document.entities] == ["Gare \ufffd", "Harbour"]
+    assert [(noted.rule, noted.action) for noted in document.deviations] == [(Rule.STRICT_JSON, Action.REPAIRED)]
+
+
+def test_a_body_that_breaks_off_within_a_letter_is_truncated() -> None:
+    with pytest.raises(DocumentRefused, match="breaks off after 26 bytes"):
+        read_statuses('{"data":{"stations":["123é'.encode()[:26])
+
+
 @pytest.mark.parametrize(
     ("change", "last_updated", "ttl", "rules"),
     [
         ({"last_updated": None}, None, 60.0, [Rule.REQUIRED]),
-        ({"last_updated": "2026-03-02T12:00:00Z"}, NOON, 60.0, []),
+        ({"last_updated": "2026-03-02T12:00:00Z"}, NOON, 60.0, [Rule.TIME_FORM]),
+        ({"last_updated": "2026-03-02T12:00:00Z", "version": "3.0"}, NOON, 60.0, []),
+        ({"version": "3.1-RC3"}, NOON, 60.0, [Rule.TIME_FORM]),
+        ({"version": "1.1"}, NOON, 60.0, []),
+        ({"version": None}, NOON, 60.0, []),
+        ({"version": "4.0"}, NOON, 60.0, [Rule.VERSION_KNOWN, Rule.TIME_FORM]),
         ({"last_updated": []}, None, 60.0, [Rule.TIME_READABLE]),
-        ({"ttl": None}, NOON, None, []),
+        ({"ttl": None}, NOON, None, [Rule.REQUIRED]),
         ({"ttl": -1}, NOON, None, [Rule.NUMBER_RANGE]),
         ({"ttl": "60"}, NOON, 60.0, [Rule.TYPE]),
         ({"ttl": {}}, NOON, None, [Rule.TYPE]),
-        ({"version": 2}, NOON, 60.0, []),
+        ({"version": 2}, NOON, 60.0, [Rule.VERSION_KNOWN]),
     ],
 )
 def test_an_odd_envelope_costs_no_station(
@@ -191,17 +222,18 @@ def test_an_odd_envelope_costs_no_station(
     assert [noted.rule for noted in document.deviations] == rules
 
 
-FEEDS = ("system_information", "station_information", "station_status", "free_bike_status", "geofencing_zones")
+FEEDS = ("system_information", "station_information", "station_status", "free_bike_status", "geofencing_zones", "x_own")
 LINKS = (
     Link(Feed.SYSTEM_INFORMATION, "https://example.org/en/system_information.json"),
     Link(Feed.STATION_INFORMATION, "https://example.org/en/station_information.json"),
     Link(Feed.STATION_STATUS, "https://example.org/en/station_status.json"),
     Link(Feed.VEHICLE_STATUS, "https://example.org/en/free_bike_status.json"),
+    Link(Feed.GEOFENCING_ZONES, "https://example.org/en/geofencing_zones.json"),
 )
 
 
 @pytest.mark.parametrize("nest", [lambda data: data, lambda data: data["en"]], ids=["by language", "3.0"])
-def test_discovery_lists_the_feeds_that_are_read(nest: Callable[[dict[str, Any]], object]) -> None:
+def test_discovery_lists_the_feeds_of_gbfs(nest: Callable[[dict[str, Any]], object]) -> None:
     document = read_discovery(body(nest(links("https://example.org/en", FEEDS))), URL)
 
     assert (document.entities, document.deviations) == (LINKS, ())
@@ -258,105 +290,39 @@ def test_a_system_is_read_from_its_document() -> None:
     assert [said.system_id for said in document.entities] == ["harbour"]
 
 
-WHOLE = {
-    Feed.DISCOVERY: body(links("https://example.org", FEEDS)),
-    Feed.SYSTEM_INFORMATION: body(system()),
-    Feed.STATION_INFORMATION: body({"stations": [station("good"), station("st_2")]}),
-    Feed.STATION_STATUS: body(statuses(status("good"), status("st_2"))),
-    Feed.VEHICLE_STATUS: body({"bikes": [vehicle("good"), vehicle("v_2")]}),
-}
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            body({"datasets": [{"system_id": "harbour", "versions": [{"version": "2.3", "url": URL}]}]}),
+            [("harbour", URL)],
+        ),
+        (body({"versions": [{"version": "2.3", "url": URL}]}), [(None, URL)]),
+        (
+            body({"versions": [{"version": version, "url": version} for version in ("1.1", "3.1-RC3", "3.0", "2.3")]}),
+            [(None, "https://example.org/2.3/en/3.0")],
+        ),
+        (body({"versions": [{"version": "3.1-RC3", "url": "rc"}]}), [(None, "https://example.org/2.3/en/rc")]),
+    ],
 )
+def test_datasets_are_taken_in_their_newest_version(text: bytes, found: list[tuple[str | None, str]]) -> None:
+    document = read_datasets(text, URL)
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> tuple[Feed, bytes]:
-    """A good document with some bytes replaced, dropped or put in."""
-    feed = draw(st.sampled_from(sorted(WHOLE)))
-    text = WHOLE[feed]
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(text)))
-        end = min(len(text), start + draw(st.integers(0, 12)))
-        text = (
-            text[:start] + draw(st.binary(max_size=6) | st.sampled_from([b"null", b"1e999", b"[]", b'""'])) + text[end:]
-        )
-    return feed, text
+    assert [(dataset.system_id, dataset.url) for dataset in document.entities] == found
+    assert document.deviations == ()
 
 
-@UNHURRIED
-@given(mutated())
-def test_a_mutated_document_is_read_or_refused_but_never_raises(case: tuple[Feed, bytes]) -> None:
-    feed, text = case
-    document = None
-    with suppress(DocumentRefused):
-        document = READERS[feed](text)
+def test_a_dataset_without_a_usable_url_costs_only_itself() -> None:
+    good = {"system_id": "harbour", "versions": [{"version": "2.3", "url": URL}, {"version": "3.0", "url": "ftp://x"}]}
 
-    assert document is None or document.feed is feed
-    assert document is None or all(noted.sentence.endswith(".") for noted in document.deviations)
+    document = read_datasets(body({"datasets": [{"system_id": "lost"}, good, 3]}), URL)
 
-
-@UNHURRIED
-@given(st.lists(JSON | st.dictionaries(st.sampled_from(sorted(status(""))), JSON, max_size=7), max_size=4))
-def test_a_good_station_survives_any_neighbour(neighbours: list[object]) -> None:
-    document = read_one(status("good"), *neighbours)
-
-    assert document.entities[0] == GOOD
-    # Whatever is not among the entities was named.
-    assert len(document.entities) + len(document.deviations) >= 1 + len(neighbours)
-
-
-@UNHURRIED
-@given(JSON)
-def test_any_json_is_read_or_refused(value: object) -> None:
-    for read in READERS.values():
-        try:
-            document = read(json.dumps({"data": value}).encode())
-        except DocumentRefused:
-            continue
-        # An empty list of stations is an answer, and a system may lack every field.
-        assert isinstance(value, dict)
-        assert document.deviations
-
-
-READER_OF_FILE = {
-    "gbfs": READERS[Feed.DISCOVERY],
-    "gbfs_discovery": READERS[Feed.DISCOVERY],
-    "system_information": read_system,
-    "station_information": read_stations,
-    "station_status": read_statuses,
-    "vehicle_status": read_vehicles,
-    "free_bike_status": read_vehicles,
-    "lime_free_bike_status": read_vehicles,
-}
-
-
-def _reader(path: Path) -> Callable[[bytes], Document[Any]] | None:
-    name = path.name.split(".")[0].replace("-", "_").removesuffix("_v1").removesuffix("_fixture")
-    return READER_OF_FILE.get(name)
-
-
-def test_every_recorded_document_is_read(shared_data: Path) -> None:
-    samples = shared_data / "gbfs-samples"
-    files = [path for path in sorted(samples.rglob("*.json*")) if "schemas" not in path.parts and _reader(path)]
-
-    read = {}
-    for path in files:
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        reader = _reader(path)
-        assert reader is not None
-        read[str(path.relative_to(samples))] = len(reader(text).entities)
-
-    assert len(read) >= 40
-    assert min(read.values()) >= 1
-    assert read["lime-newyork-v2.2/free_bike_status.json.gz"] == 3416
-    assert read["real/Paris/station_information.json"] == 1507
-    assert read["bcycle-santabarbara-v1.1/station-status-v1.1.json"] == 95
+    assert [(dataset.system_id, dataset.url) for dataset in document.entities] == [("harbour", URL)]
+    assert [(noted.entity, noted.rule, noted.action) for noted in document.deviations] == [
+        ("#0", Rule.REQUIRED, Action.REFUSED),
+        ("#1", Rule.URL, Action.REFUSED),
+        ("#2", Rule.REQUIRED, Action.REFUSED),
+    ]
 
 
 def test_a_real_station_is_read_as_it_is(shared_data: Path) -> None:

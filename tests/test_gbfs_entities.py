@@ -10,17 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.deviations import Action, Rule
-from pipeline.gbfs_entities import (
-    lenient_station,
-    lenient_status,
-    lenient_system,
-    lenient_vehicle,
-    strict_status,
-    strict_vehicle,
-)
+from pipeline.gbfs_entities import lenient_status, lenient_vehicle, strict_status, strict_vehicle
 from pipeline.gbfs_fields import Fields
-from pipeline.gbfs_model import Station, Status, System, Vehicle
-from tests.gbfs_documents import NOON, Json, station, status, system, vehicle, without
+from pipeline.gbfs_model import Status, Vehicle
+from tests.gbfs_documents import NOON, Json, status, vehicle, without
 
 
 def raw(values: Json) -> msgspec.Raw:
@@ -148,77 +141,33 @@ def test_a_vehicle_without_an_id_is_none(values: Json) -> None:
     assert (strict_vehicle(raw(values)), lenient_vehicle(fields(values))) == (None, None)
 
 
-def test_a_station_is_read_as_declared() -> None:
-    read = fields(station("st_1", address="Quai 1", is_virtual_station=True))
-
-    expected = Station("st_1", "Harbour", 48.38, -4.49, 10, "Quai 1", True)
-    assert (lenient_station(read, ()), read.deviations) == (expected, [])
-
-
-def test_a_declared_station_without_an_id_is_none() -> None:
-    assert lenient_station(fields(station("")), ()) is None
-
-
 @pytest.mark.parametrize(
-    ("values", "expected", "rule", "action"),
+    ("change", "by_type", "is_whole"),
     [
-        (station("st_1", capacity=-1), Station("st_1", "Harbour", 48.38, -4.49), Rule.COUNT_RANGE, Action.UNKNOWN),
-        (station("st_1", None), Station("st_1", "st_1", 48.38, -4.49, 10), Rule.REQUIRED, Action.ASSUMED),
-        (station("st_1", lat=0, lon=0), None, Rule.POSITION, Action.REFUSED),
-        (station("st_1", lat=None), None, Rule.POSITION, Action.REFUSED),
+        ({"vehicle_types_available": [{"vehicle_type_id": "e", "count": 3}]}, (("e", 3),), True),
+        (
+            {"vehicle_types_available": [{"vehicle_type_id": "e", "count": 1}, {"vehicle_type_id": "m", "count": 2}]},
+            (("e", 1), ("m", 2)),
+            True,
+        ),
+        ({"vehicle_types_available": [{"vehicle_type_id": "e", "count": 0}]}, (("e", 0),), False),
+        ({"vehicle_types_available": [{"vehicle_type_id": "e", "count": 3}, "m"]}, (("e", 3),), False),
+        ({"vehicle_docks_available": [{"vehicle_type_ids": ["e"], "count": 7}]}, None, True),
+        ({"vehicle_docks_available": [{"vehicle_type_ids": ["e"], "count": 6}]}, None, False),
     ],
 )
-def test_a_declared_station_is_repaired_or_refused(
-    values: Json, expected: Station | None, rule: Rule, action: Action
+def test_a_breakdown_adds_up_or_is_noted(
+    change: Json, by_type: tuple[tuple[str, int], ...] | None, is_whole: bool
 ) -> None:
+    values = status("st_1") | change
     read = fields(values)
+    expected = msgspec.structs.replace(GOOD_STATUSES[0][1], bikes_by_type=by_type)
 
-    assert lenient_station(read, ()) == expected
-    assert [(noted.rule, noted.action) for noted in read.deviations] == [(rule, action)]
-
-
-def test_a_capacity_of_zero_is_kept_as_declared() -> None:
-    found = lenient_station(fields(station("st_1", capacity=0)), ())
-
-    assert found == Station("st_1", "Harbour", 48.38, -4.49, 0)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        system(operator="Harbour Ltd"),
-        {
-            "system_id": "harbour",
-            "languages": ["fr", "en"],
-            "name": [{"text": "Harbour Bikes", "language": "fr"}],
-            "operator": [{"text": "Harbour Ltd", "language": "fr"}],
-            "timezone": "Europe/Paris",
-        },
-    ],
-)
-def test_a_system_reads_alike_in_every_version(values: Json) -> None:
-    read = fields(values)
-
-    expected = System("harbour", "Harbour Bikes", "Europe/Paris", "Harbour Ltd", "fr")
-    assert (lenient_system(read, ()), read.deviations) == (expected, [])
-
-
-@pytest.mark.parametrize("zone", [None, "", "Paris", "Europe", "../../etc/passwd", 3, "Europe/Paris\0"])
-def test_a_system_without_a_time_zone_is_in_utc(zone: object) -> None:
-    read = fields(system(timezone=zone))
-
-    assert lenient_system(read, ()).time_zone == "UTC"
-    assert read.deviations[-1].rule is Rule.TIME_ZONE
-
-
-def test_a_system_may_lack_its_id_and_name() -> None:
-    read = fields({"timezone": "Europe/Paris"})
-
-    assert lenient_system(read, ()) == System(None, None, "Europe/Paris")
-    assert [(noted.field, noted.rule) for noted in read.deviations] == [
-        ("system_id", Rule.ID_PRESENT),
-        ("name", Rule.REQUIRED),
-    ]
+    assert lenient_status(read) == expected
+    assert strict_status(raw(values)) == (expected if is_whole else None)
+    assert [(noted.rule, noted.action) for noted in read.deviations] == (
+        [] if is_whole else [(Rule.BREAKDOWN, Action.KEPT)]
+    )
 
 
 # The first draw loads hypothesis' tables, which is slow on a busy machine.
@@ -231,6 +180,12 @@ JSON = st.recursive(
 )
 
 
+TYPED = status("st_1") | {
+    "vehicle_types_available": [{"vehicle_type_id": "e", "count": 3}],
+    "vehicle_docks_available": [{"vehicle_type_ids": ["e"], "count": 7}],
+}
+
+
 def mutated(good: Json) -> st.SearchStrategy[Json]:
     return st.dictionaries(st.sampled_from(sorted(good)), JSON).map(lambda change: good | change)
 
@@ -240,7 +195,7 @@ def is_time(value: datetime | None) -> bool:
 
 
 @UNHURRIED
-@given(st.one_of(mutated(status("st_1")), mutated(STATUS_3)))
+@given(st.one_of(mutated(TYPED), mutated(STATUS_3)))
 def test_the_strict_path_never_says_anything_else_than_the_lenient_one(values: Json) -> None:
     read = fields(values)
     lenient, strict = lenient_status(read), strict_status(msgspec.Raw(msgspec.json.encode(values)))

@@ -89,7 +89,7 @@ def test_version_1_writes_its_flags_as_numbers() -> None:
     ("value", "instant", "deviations"),
     [
         (POSIX, NOON, []),
-        (POSIX + 0.25, NOON.replace(microsecond=250_000), []),
+        (POSIX + 0.25, NOON.replace(microsecond=250_000), [(Rule.TIME_IN_SECONDS, Action.REPAIRED)]),
         ("2026-03-02T12:00:00Z", NOON, []),
         ("2026-03-02T13:00:00+01:00", NOON, []),
         ("2026-03-02T13:00:00.1234567+01:00", NOON.replace(microsecond=123_000), []),

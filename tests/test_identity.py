@@ -6,8 +6,8 @@ import pytest
 from starlette.responses import Response
 
 from pipeline.fetch import Fetcher, open_fetcher
-from pipeline.gbfs_model import Feed
-from pipeline.identity import Identity, Unknown, derived_id, identify, public_url
+from pipeline.gbfs_model import Feed, Link
+from pipeline.identity import Directory, Identity, Unknown, derived_id, identify, public_url
 from pipeline.model import SystemInformation
 from pipeline.reading import Reader
 from pipeline.settings import Settings
@@ -125,3 +125,60 @@ def test_an_id_from_a_url_is_plain_and_holds_no_secret(url: str, system_id: str)
 
 def test_a_public_url_holds_no_secret() -> None:
     assert public_url("https://user:pass@example.org/gbfs.json?key=1#x") == "https://example.org/gbfs.json"
+
+
+V1 = ("system_information", "station_information", "station_status", "free_bike_status")
+
+
+@pytest.mark.parametrize("asked", ["gbfs", "station_status"])
+async def test_a_system_without_discovery_is_found_by_the_usual_names(
+    feeds: FeedServer, fetcher: Fetcher, asked: str
+) -> None:
+    feeds.serve_system("harbour", "v1/")
+    del feeds.answers["v1/gbfs"]
+    feeds.answers["v1/station_status"] = body({"stations": []}, version="1.0")
+
+    found = await identified(fetcher, feeds.url(f"v1/{asked}"))
+
+    assert (found.system_id, found.derived) == ("harbour", None)
+    assert found.links == tuple(Link(Feed.named(name) or Feed.MANIFEST, feeds.url(f"v1/{name}")) for name in V1[:3])
+    assert list(found.fetches) == [Feed.DISCOVERY, *(link.feed for link in found.links)]
+
+
+async def test_a_feed_without_discovery_that_is_down_is_polled_all_the_same(
+    feeds: FeedServer, fetcher: Fetcher
+) -> None:
+    feeds.serve_system("harbour", "v1/")
+    del feeds.answers["v1/gbfs"]
+    feeds.answers["v1/station_status"] = Response(status_code=503)
+    feeds.answers["v1/free_bike_status"] = b"<html>"
+
+    found = await identified(fetcher, feeds.url("v1/gbfs"))
+
+    assert [link.feed.value for link in found.links] == list(V1[:3])
+
+
+async def test_without_discovery_a_system_may_be_named_after_its_url_but_not_while_it_is_down(
+    feeds: FeedServer, fetcher: Fetcher
+) -> None:
+    url = feeds.url("v1/gbfs")
+    feeds.answers["v1/station_status"] = body({"stations": []}, version="1.0")
+
+    assert (await identified(fetcher, url)).system_id == derived_id(url)
+    feeds.answers["v1/system_information"] = Response(status_code=503)
+    assert isinstance(await identify(fetcher, url, Reader(SETTINGS), None), Unknown)
+
+
+async def test_a_manifest_is_a_directory_of_systems(feeds: FeedServer, fetcher: Fetcher) -> None:
+    versions = [{"version": "2.3", "url": "a/2.3/gbfs.json"}, {"version": "3.0", "url": "a/3.0/gbfs.json"}]
+    other = [{"version": "3.0", "url": "b/gbfs.json"}]
+    datasets = [{"system_id": "a", "versions": versions}, {"system_id": "b", "versions": other}]
+    feeds.answers["manifest"] = body({"datasets": datasets}, version="3.0")
+    feeds.answers["gbfs_versions"] = body({"versions": versions})
+
+    found = [await identify(fetcher, feeds.url(name), Reader(SETTINGS), None) for name in ("manifest", "gbfs_versions")]
+
+    assert found == [
+        Directory((feeds.url("a/3.0/gbfs"), feeds.url("b/gbfs"))),
+        Directory((feeds.url("a/3.0/gbfs"),)),
+    ]

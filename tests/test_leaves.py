@@ -45,7 +45,7 @@ def test_the_schema_uses_the_executor() -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        """{ systems { __typename isStale id zone: timeZone poll { polledAt feeds { feed state reason polledAt } }
+        """{ systems { __typename isStale id zone: timeZone poll { polledAt feeds { name state reason polledAt } }
             stations { nodes { name lat kind: __typename status { bikes docks state polledAt } capacity } totalCount }
             network { bikes docks } name operator } }""",
         """query($all: Boolean = false) { system(id: "brest") { name name ...more @include(if: $all)
@@ -78,7 +78,7 @@ async def test_the_order_is_that_of_the_query(context: Context) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"deviations": None}, "Cannot return null for non-nullable field Feed.deviations."),
+        ({"deviations": None}, "Cannot return null for non-nullable field Feed.deviationCount."),
         ({"bytes": 2**31}, "Int cannot represent non 32-bit signed integer value: 2147483648"),
         ({"latency_ms": float("nan")}, "Float cannot represent non numeric value: nan"),
         ({"polled_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))}, "date value out of range"),
@@ -90,7 +90,7 @@ async def test_what_is_amiss_is_told_with_its_place_as_by_the_stock_executor(
     odd = msgspec.structs.replace(feed("gbfs", FeedState.OK), bytes=1, latency_ms=1.0)
     context.live.systems[SYSTEM].feeds["gbfs"] = msgspec.structs.replace(odd, **wrong)
     bare = strawberry.Schema(query=Query, config=CONFIG, execution_context_class=LeafExecutor)
-    query = '{ system(id: "brest") { feeds { feed state polledAt bytes latencyMs deviations } } }'
+    query = '{ system(id: "brest") { feeds { name state polledAt bytes latencyMs deviationCount } } }'
     ours, stock = [await one.execute(query, context_value=context) for one in (bare, STOCK)]
     assert (ours.data, str(ours.errors)) == (stock.data, str(stock.errors))
     assert [error.message for error in ours.errors or ()] == [message]
@@ -98,6 +98,6 @@ async def test_what_is_amiss_is_told_with_its_place_as_by_the_stock_executor(
 
 async def test_every_member_of_an_enum_has_its_name(context: Context) -> None:
     context.live.systems[SYSTEM].feeds = {state: feed(state, state) for state in FeedState}
-    ours, stock = await answers(context, '{ system(id: "brest") { feeds { feed state } } }')
+    ours, stock = await answers(context, '{ system(id: "brest") { feeds { name fetch } } }')
     assert ours == stock
-    assert ours[0]["system"]["feeds"] == [{"feed": state, "state": state} for state in sorted(FeedState)]
+    assert ours[0]["system"]["feeds"] == [{"name": state, "fetch": state} for state in sorted(FeedState)]

@@ -300,7 +300,7 @@ def test_a_system_known_from_before_stands_in_for_one_that_can_not_be_read() -> 
 def test_the_feed_status_of_a_good_fetch_says_all_about_it() -> None:
     city = City()
     city.observe(DECLARED)
-    sent = body(statuses(status("st_1")), ttl=90)
+    sent = body(statuses(status("st_1"), status("st_2")), ttl=90)
 
     observation = city.observe({Feed.STATION_STATUS: Fetch(body=sent, http_status=200, latency_ms=12.5)})
 
@@ -310,7 +310,7 @@ def test_the_feed_status_of_a_good_fetch_says_all_about_it() -> None:
         feed="station_status",
         state=FeedState.OK,
         is_observing=True,
-        entities=1,
+        entities=2,
         entities_expected=2,
         http_status=200,
         latency_ms=12.5,
@@ -326,7 +326,8 @@ def test_deviations_are_counted_by_rule_with_an_example() -> None:
     city = City()
     city.observe(DECLARED)
 
-    observation = city.observe({Feed.STATION_STATUS: body(statuses(status("st_1", bikes=-1), status("st_9")))})
+    odd = body(statuses(status("st_1", bikes=-1), status("st_2"), status("st_9")))
+    observation = city.observe({Feed.STATION_STATUS: odd})
 
     feed = observation.feeds[Feed.STATION_STATUS]
     assert feed.deviations == 2
@@ -353,7 +354,9 @@ def test_a_system_that_changes_its_id_keeps_the_first() -> None:
     city = City()
     city.observe(DECLARED)
 
-    observation = city.observe({Feed.SYSTEM_INFORMATION: body(system("other", operator="Harbour Ltd"))})
+    city.now += MINUTE
+    changed = body(system("other", operator="Harbour Ltd"), NOON + MINUTE)
+    observation = city.observe({Feed.SYSTEM_INFORMATION: changed})
 
     feed = observation.feeds[Feed.SYSTEM_INFORMATION]
     assert list(json.loads(feed.deviations_by_rule or "")) == [Rule.ID_STABLE]

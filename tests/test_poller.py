@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -26,10 +27,11 @@ from pipeline.model import (
     Topic,
     VehicleStatus,
 )
-from pipeline.poller import SystemPoller, poll_forever
+from pipeline.poller import Pollers, SystemPoller, poll_forever, start_delay
 from pipeline.ports import Log, LogRecord
 from pipeline.reading import Fetch
 from pipeline.settings import Settings
+from pipeline.sources import Source
 from pipeline.wiring import open_log
 from tests.feed_server import FeedServer, feed_server
 from tests.gbfs_documents import body, links, status, statuses, vehicle
@@ -346,7 +348,8 @@ async def test_a_malformed_station_costs_only_itself(feeds: FeedServer, log: Log
 
     assert {one.station_id for one in of(StationStatus, records)} == {"st_1"}
     feed = next(one for one in of(FeedStatus, records) if one.feed == "station_status")
-    assert (feed.state, feed.entities, feed.deviations) == (FeedState.OK, 1, 2)
+    assert (feed.state, feed.entities) == (FeedState.OK, 1)
+    assert set(json.loads(feed.deviations_by_rule or "")) == {"type", "id_present", "id_reported", "ttl"}
 
 
 async def test_a_system_that_does_not_name_itself_is_named_after_its_url(
@@ -362,6 +365,43 @@ async def test_a_system_that_does_not_name_itself_is_named_after_its_url(
     port = feeds.base.rpartition(":")[2]
     assert {record.system_id for record in records} == {f"127-0-0-1-{port}-brest"}
     assert "named after its URL. system_information names no system_id." in caplog.text
+
+
+async def test_all_systems_of_a_manifest_are_polled(feeds: FeedServer, log: Log) -> None:
+    urls = {name: feeds.serve_system(name, f"{name}/") for name in ("one", "two")}
+    for name in urls:
+        feeds.answers[f"{name}/station_status"] = live()
+    datasets = [{"system_id": name, "versions": [{"version": "2.3", "url": url}]} for name, url in urls.items()]
+    feeds.answers["manifest"] = body({"datasets": datasets})
+
+    async with polling(log, feeds.url("manifest"), urls["one"]):
+        records = await read_until(
+            log, lambda records: {one.system_id for one in of(StationStatus, records)} == {"one", "two"}
+        )
+
+    assert {record.system_id for record in records} == {"one", "two"}
+
+
+async def test_a_system_of_version_1_without_discovery_is_polled(feeds: FeedServer, log: Log) -> None:
+    feeds.serve_system("harbour", "v1/")
+    del feeds.answers["v1/gbfs"]
+    feeds.answers["v1/station_status"] = live()
+
+    async with polling(log, feeds.url("v1/gbfs")):
+        records = await read_until(log, polls_of(2))
+
+    assert {record.system_id for record in records} == {"harbour"}
+    assert {one.state for one in of(FeedStatus, records) if one.feed != "gbfs"} == {FeedState.OK}
+
+
+def test_many_systems_do_not_begin_together() -> None:
+    delays = [start_delay(1500, 60.0) for _ in range(1500)]
+
+    assert start_delay(1, 60.0) == 0
+    assert min(delays) >= 0
+    assert max(delays) <= 60
+    # No second has more than thrice its share of the systems.
+    assert max(sum(second <= delay < second + 1 for delay in delays) for second in range(60)) < 3 * 1500 / 60
 
 
 class FaultyLog(SqliteLog):
@@ -412,7 +452,9 @@ async def test_a_fault_of_ours_before_the_first_poll_is_got_over(
     settings = Settings(min_poll_seconds=POLL_SECONDS)
 
     async with httpx.AsyncClient() as client:
-        poller = SystemPoller(url, settings, log, FaultyFetcher(client, settings), LastPolls(), {}, PollInstruments())
+        poller = SystemPoller(
+            Source(url, settings), Pollers(log, FaultyFetcher(client, settings), LastPolls(), PollInstruments())
+        )
         task = asyncio.create_task(poller.run())
         await read_until(log, polls_of(1))
         task.cancel()

@@ -134,24 +134,32 @@ async def test_the_newest_poll_tells_only_of_its_own_feeds(context: Context) -> 
         last_updated=NOW - minutes(9),
         ttl_seconds=60.0,
         deviations=3,
+        deviations_by_rule='{"count_range":{"count":2,"example":"It is -1."},"no_more":{"count":1,"example":"Old."}}',
     )
     context.live.systems[SYSTEM].feeds["vehicle_status"] = refused
-    fields = "feed state reason polledAt lastUpdated ttlSeconds latencyMs bytes deviations"
-    answer = await ask(context, f"poll {{ polledAt feeds {{ feed }} }} feeds {{ {fields} }}")
+    fields = "name state reason fetch polledAt lastUpdated ttlSeconds httpStatus latencyMs bytes deviationCount"
+    fields += " deviations { rule meaning count example }"
+    answer = await ask(context, f"poll {{ polledAt feeds {{ name }} }} feeds {{ {fields} }}")
     assert answer["poll"] == {
         "polledAt": "2026-11-20T17:59:30.000Z",
-        "feeds": [{"feed": "station_information"}, {"feed": "station_status"}],
+        "feeds": [{"name": "station_information"}, {"name": "station_status"}],
     }
     assert answer["feeds"][2] == {
-        "feed": "vehicle_status",
+        "name": "vehicle_status",
         "state": "REFUSED",
         "reason": "The body is HTML.",
+        "fetch": "REFUSED",
         "polledAt": "2026-11-20T17:55:00.000Z",
         "lastUpdated": "2026-11-20T17:51:00.000Z",
         "ttlSeconds": 60.0,
+        "httpStatus": 200,
         "latencyMs": 12.5,
         "bytes": 2048,
-        "deviations": 3,
+        "deviationCount": 3,
+        "deviations": [
+            {"rule": "count_range", "meaning": "a count is not negative", "count": 2, "example": "It is -1."},
+            {"rule": "no_more", "meaning": None, "count": 1, "example": "Old."},
+        ],
     }
 
 
@@ -181,3 +189,23 @@ async def test_the_network_is_answered_as_it_was_counted(context: Context) -> No
             "vehiclesDisabled": None,
         }
     }
+
+
+async def test_a_system_tells_where_it_is_how_large_and_how_well(context: Context) -> None:
+    selection = "stationCount bounds { south west north east } health { state reason feeds { name } }"
+    assert await ask(context, selection) == {
+        "stationCount": 3,
+        "bounds": {"south": 48.384, "west": -4.486, "north": 48.39, "east": -4.45},
+        "health": {
+            "state": "FRESH",
+            "reason": None,
+            "feeds": [{"name": "station_information"}, {"name": "station_status"}],
+        },
+    }
+
+
+async def test_a_system_of_which_nothing_came_yet_is_nowhere(context: Context) -> None:
+    add_system(context, "new", "New")
+    query = '{ system(id: "new") { stationCount bounds { south } health { state feeds { name } } } }'
+    answer = await schema.execute(query, context_value=context)
+    assert answer.data == {"system": {"stationCount": 0, "bounds": None, "health": {"state": None, "feeds": []}}}

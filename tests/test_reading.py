@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pipeline.deviations import Action, Rule
+from pipeline.deviations import Action, Deviation, Rule
 from pipeline.gbfs_model import Feed
 from pipeline.model import FeedState
 from pipeline.reading import Fetch, Reader, Reading, interval_seconds
@@ -105,14 +105,18 @@ def test_a_document_outlives_a_failed_fetch() -> None:
 def test_a_failure_may_be_an_answer_that_was_refused() -> None:
     reading = read(Fetch(failure="Too large.", state=FeedState.REFUSED), NOON)
 
-    assert reading == Reading(FeedState.REFUSED, None, "Too large.")
+    noted = Deviation("station_status", "", "", "Too large", Rule.BODY_SIZE, Action.REFUSED)
+    assert reading == Reading(FeedState.REFUSED, None, "Too large.", (noted,))
 
 
 def test_a_document_from_the_future_is_kept_and_noted() -> None:
     reading = read(fetched(), NOON - timedelta(minutes=5))
 
     assert reading.state is FeedState.OK
-    assert [(noted.rule, noted.action) for noted in reading.deviations] == [(Rule.TIME_NOT_AHEAD, Action.KEPT)]
+    assert [(noted.field, noted.rule, noted.action) for noted in reading.deviations] == [
+        ("last_updated", Rule.TIME_NOT_AHEAD, Action.KEPT),
+        ("last_reported", Rule.TIME_NOT_AHEAD, Action.KEPT),
+    ]
 
 
 def test_a_shift_moves_the_document_before_it_is_judged() -> None:

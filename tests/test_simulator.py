@@ -1,17 +1,14 @@
-"""The simulated systems: valid GBFS of both versions, and a city that commutes without losing a bike."""
+"""The simulated systems: valid GBFS of three versions, and a city that commutes without losing a bike."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # one call does not need stubs
 
 from pipeline.simulator.brest import BREST
 from pipeline.simulator.city import City, generated_city, metres
@@ -19,6 +16,7 @@ from pipeline.simulator.clock import Clock
 from pipeline.simulator.documents import FEEDS, Version
 from pipeline.simulator.network import Network
 from pipeline.simulator.server import Simulator, System, cities
+from tests.official_schemas import faults_in
 
 TUESDAY_4H = datetime(2026, 11, 24, 3, tzinfo=UTC)  # 04:00 in Brest, where a day of riding starts
 
@@ -69,20 +67,15 @@ async def feed_urls(client: httpx.AsyncClient, discovery: str) -> dict[str, str]
     return {feed["name"]: feed["url"] for feed in feeds}
 
 
-def faults_in(document: Any, schema: Path) -> list[str]:
-    return [fault.message for fault in Draft7Validator(json.loads(schema.read_text())).iter_errors(document)]
-
-
-@pytest.mark.parametrize(("version", "folder"), [("2.3", ""), ("3.0", "v3/")])
+@pytest.mark.parametrize(("version", "folder"), [("1.1", "v1/"), ("2.3", ""), ("3.0", "v3/")])
 @pytest.mark.parametrize("system", ["brest-demo", "city-02"])
 async def test_every_document_is_valid_by_the_official_schemas(
-    client: httpx.AsyncClient, shared_data: Path, system: str, version: Version, folder: str
+    client: httpx.AsyncClient, system: str, version: Version, folder: str
 ) -> None:
-    schemas = shared_data / "gbfs-samples" / "schemas" / f"v{version}"
     urls = await feed_urls(client, f"/{system}/{folder}gbfs.json")
     documents = {name: await fetch(client, url) for name, url in urls.items()}
     documents["gbfs"] = await fetch(client, f"/{system}/{folder}gbfs.json")
-    faults = {name: faults_in(document, schemas / f"{name}.json") for name, document in documents.items()}
+    faults = {name: faults_in(document, version, name) for name, document in documents.items()}
     assert faults == {name: [] for name in ("gbfs", *FEEDS[version])}
 
 
@@ -96,8 +89,10 @@ async def test_an_unknown_system_or_feed_is_not_found(client: httpx.AsyncClient)
         "/paris/station_status.json",
         "/brest-demo/vehicle_status.json",
         "/brest-demo/v3/x.json",
+        "/brest-demo/v1/vehicle_types.json",
+        "/brest-demo/v4/gbfs.json",
     ]
-    assert [(await client.get(path)).status_code for path in paths] == [404] * 4
+    assert [(await client.get(path)).status_code for path in paths] == [404] * 6
 
 
 async def test_a_document_changes_with_the_tick_and_not_before(client: httpx.AsyncClient, hands: Hands) -> None:
@@ -119,8 +114,10 @@ async def test_a_document_tells_when_its_tick_began_and_how_long_it_lasts(
     assert (envelope["last_updated"], envelope["ttl"]) == ("2026-11-24T08:00:00Z", 60)
 
 
-async def test_both_versions_tell_the_same(client: httpx.AsyncClient) -> None:
+async def test_all_versions_tell_the_same(client: httpx.AsyncClient) -> None:
+    oldest = (await fetch(client, "/brest-demo/v1/station_status.json"))["data"]["stations"]
     old = (await fetch(client, "/brest-demo/station_status.json"))["data"]["stations"]
+    assert [s | {"vehicle_types_available": []} for s in oldest] == [s | {"vehicle_types_available": []} for s in old]
     new = (await fetch(client, "/brest-demo/v3/station_status.json"))["data"]["stations"]
     assert [(s["station_id"], s["num_bikes_available"], s["num_docks_available"]) for s in old] == [
         (s["station_id"], s["num_vehicles_available"], s["num_docks_available"]) for s in new

@@ -12,11 +12,13 @@ import pytest
 from backend.context import Context
 from backend.live import LiveTable
 from backend.subscriptions import MAX_SHARED, Choice, Updates
+from pipeline.model import FeedState
 from pipeline.settings import Settings
 from pipeline.wiring import open_store
 from tests.live_server import Client, LiveServer, Poller, client, running, settings_in, told
-from tests.small_city import NOW, SYSTEM, network, small_city
+from tests.small_city import NOW, SYSTEM, feed, network, small_city
 
+HEALTH = 'subscription { feedHealth(systemId: "brest") { state reason feeds { name state } } }'
 NETWORK = 'subscription { networkUpdates(systemId: "brest") { polledAt bikes } }'
 
 
@@ -176,3 +178,18 @@ async def test_a_new_system_can_be_subscribed_to_as_soon_as_it_is_polled(tmp_pat
 
 def _states(update: dict[str, list[dict[str, dict[str, str]]]]) -> dict[str, str]:
     return {str(station["id"]): station["status"]["state"] for station in update["stations"]}
+
+
+async def test_the_health_of_the_feeds_is_told_and_then_whatever_changes_it(poller: Poller, subscriber: Client) -> None:
+    await subscriber.subscribe(HEALTH)
+    first = (await subscriber.receive())["payload"]["data"]["feedHealth"]
+    assert first == {"state": "FRESH", "reason": None, "feeds": [{"name": "station_status", "state": "FRESH"}]}
+    await poller.poll(a=2, b=5)
+    later = poller.polled_at + timedelta(seconds=1)
+    await poller.publish(feed("station_status", FeedState.UNREACHABLE, later, reason="The server answered 500."))
+    second = (await subscriber.receive())["payload"]["data"]["feedHealth"]
+    assert second == {
+        "state": "UNREACHABLE",
+        "reason": "The server answered 500.",
+        "feeds": [{"name": "station_status", "state": "UNREACHABLE"}],
+    }

@@ -87,7 +87,8 @@ def test_the_parts_read_the_same_settings_from_their_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeds = ("http://a/gbfs.json", "http://b/gbfs.json")
-    settings = Settings.read(feeds=feeds, data=tmp_path, port=0, hold_seconds=7.5, tiles="", log_level="debug")
+    given = {"port": 0, "hold_seconds": 7.5, "tiles": "", "log_level": "debug", "languages": ("fr", "en")}
+    settings = Settings.read(feeds=feeds, data=tmp_path, **given)
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
     assert Settings.read() == settings

@@ -15,7 +15,7 @@ EXPIRY = POLL + timedelta(seconds=HOLD)
 
 
 def view(live: LiveSystem, now: datetime = NOW) -> View:
-    return View(SYSTEM, live, now, Thresholds())
+    return View(SYSTEM, live, now, Thresholds(), 300.0)
 
 
 def states(view: View) -> list[State]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import asin, cos, radians, sin, sqrt
 
 import strawberry
 
 from backend.scalars import BadInput
+from pipeline.model import StationInformation
 
 EARTH_RADIUS_METERS = 6_371_008.8
 
@@ -60,6 +62,24 @@ class Near:
         across = sin(radians(lon - self.lon) / 2) ** 2
         haversine = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * across
         return 2 * EARTH_RADIUS_METERS * asin(min(1.0, sqrt(haversine)))
+
+
+@strawberry.type(description="A rectangle on the map.")
+class Bounds:
+    south: float = strawberry.field(description="Least latitude, degrees.")
+    west: float = strawberry.field(description="Least longitude, degrees.")
+    north: float = strawberry.field(description="Greatest latitude, degrees.")
+    east: float = strawberry.field(description="Greatest longitude, degrees.")
+
+    @classmethod
+    def of(cls, stations: Iterable[StationInformation]) -> Bounds | None:
+        """Around the stations but for the outermost twentieth on each side: one stray must not move a city."""
+        places = list(stations)
+        if not places:
+            return None
+        cut = len(places) // 20
+        lats, lons = sorted(one.lat for one in places), sorted(one.lon for one in places)
+        return cls(south=lats[cut], west=lons[cut], north=lats[-1 - cut], east=lons[-1 - cut])
 
 
 def _check_degrees(name: str, value: float, limit: float) -> None:

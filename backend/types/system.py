@@ -12,11 +12,11 @@ from strawberry import argument
 from backend import figures, history
 from backend.pagination import After, Connection, First, check_first, cut
 from backend.selection import StationFilter, VehicleFilter
-from backend.types.feed import Feed, Poll
+from backend.types.feed import Feed, Poll, SystemHealth
 from backend.types.field import resolved
 from backend.types.figures import StationMetric
 from backend.types.network import NetworkDay, NetworkStatus
-from backend.types.place import BBox, Near
+from backend.types.place import BBox, Bounds, Near
 from backend.types.station import (
     FromDay,
     FromInstant,
@@ -52,11 +52,23 @@ class System:
 
     @resolved("The newest poll and what became of its feeds; null before the first.")
     def poll(self) -> Poll | None:
-        return Poll.newest(self.view.live.feeds.values())
+        return Poll.newest(self.view)
 
-    @resolved("The newest fetch of each feed, by name.")
+    @resolved("Every feed, with its newest fetch, by name.")
     def feeds(self) -> list[Feed]:
-        return Feed.by_name(self.view.live.feeds.values())
+        return Feed.by_name(self.view, self.view.live.feeds.values())
+
+    @resolved("How far the system can be trusted now.")
+    def health(self) -> SystemHealth:
+        return SystemHealth.of(self.view)
+
+    @resolved("The rectangle that holds all its stations, without the outermost twentieth; null without any.")
+    def bounds(self) -> Bounds | None:
+        return self.view.bounds()
+
+    @resolved("How many stations are declared.")
+    def station_count(self) -> int:
+        return len(self.view.live.stations)
 
     @resolved("Whether no poll of the stations is recent enough to be trusted.")
     def is_stale(self) -> bool:

@@ -6,6 +6,7 @@ import { Background } from "./background.js";
 import { Connection } from "./connection.js";
 import { fill, make, write } from "./dom.js";
 import { createFormat } from "./format.js";
+import { drawHealth } from "./health.js";
 import { drawLegend } from "./legend.js";
 import { Live } from "./live.js";
 import { Markers } from "./markers.js";
@@ -15,6 +16,7 @@ import { SYSTEMS } from "./queries.js";
 import { readRoute, systemAddress, writeRoute } from "./route.js";
 import { Search } from "./search.js";
 import { Stations } from "./stations.js";
+import { Systems } from "./systems.js";
 import { Tables } from "./tables.js";
 import { Totals } from "./totals.js";
 import { choose, createWords } from "./words.js";
@@ -29,13 +31,16 @@ const context = {
   stations,
   ask: createApi(settings.graphql),
   systemId: null,
+  systemCount: 0,
   say: null,
   format: null,
   link: "connecting",
   isServed: true,
+  /** Of the system's feeds, as last told. @type {?{state: ?string, reason: ?string}} */
+  health: null,
   get situation() {
     const { isKnown, isStale, polledAt } = stations;
-    return { link: this.link, isServed: this.isServed, isKnown, isStale, polledAt };
+    return { link: this.link, isServed: this.isServed, isKnown, isStale, polledAt, health: this.health };
   },
   /** The instant that charts and days end at: now, or the newest poll where that is more than a day ago. */
   reference() {
@@ -57,6 +62,7 @@ const background = new Background(window.L, map, tiles, (key) => ((notice = key)
 const connection = new Connection(at("connection"), context);
 const totals = new Totals(at("totals"), context);
 const panel = new Panel(at("panel"), context);
+const systems = new Systems(window.L, map, at("panel"), context);
 const tables = new Tables(at("tables"), context);
 const search = new Search(at("search"), at("found"), context, (id) => go({ view: "station", id }));
 
@@ -73,10 +79,12 @@ function drawNotice() {
 
 function drawFrame() {
   const { say } = context;
-  const isTables = readRoute(location.hash).view === "tables";
-  const link = (view, key, isCurrent) =>
-    make("a", { href: writeRoute({ view, id: "stations" }), "aria-current": isCurrent ? "page" : null }, say(key));
-  fill(at("views"), link("map", "map", !isTables), link("tables", "tables", isTables));
+  const { view: shown } = readRoute(location.hash);
+  const current = ["tables", "systems"].includes(shown) ? shown : "map";
+  const link = (view, id = "") =>
+    make("a", { href: writeRoute({ view, id }), "aria-current": view === current ? "page" : null }, say(view));
+  const choice = context.systemCount > 1 ? link("systems") : null;
+  fill(at("views"), choice, link("map"), link("tables", "stations"));
   at("views").setAttribute("aria-label", say("views"));
   write(at("language"), say("language"));
   at("language").title = say("languageName");
@@ -113,10 +121,22 @@ function showPanel({ view, id }) {
   panel.close();
   markers.select(view === "station" ? id : null);
   if (view === "station") panel.show(id);
+  showSystems(view === "systems");
   if (view === "near" && place) drawNear(at("panel"), place, context);
   document.body.classList.toggle("with-panel", !at("panel").hidden);
   moveFocus(wasHidden);
   if (view === "station") reveal(id);
+}
+
+/** All systems on the map, or the stations of one. */
+function showSystems(isShown) {
+  document.body.classList.toggle("all-systems", isShown);
+  if (isShown) {
+    background.ground();
+    return systems.show();
+  }
+  systems.close();
+  background.look(stations.all());
 }
 
 /** Into the panel when it opens, and back when it closes. */
@@ -150,8 +170,8 @@ async function goNear() {
 
 function onStations(update) {
   stations.apply(update);
-  background.look(stations.all());
   const route = readRoute(location.hash);
+  if (route.view !== "systems") background.look(stations.all());
   if (route.view === "station" && at("panel").hidden) showPanel(route);
   else panel.update(update.stations.map(({ id }) => id));
   drawSituation();
@@ -162,6 +182,12 @@ function onStations(update) {
 function drawSituation() {
   connection.draw();
   totals.draw();
+  drawHealth(at("health"), context);
+}
+
+function onHealth(health) {
+  context.health = health;
+  drawSituation();
 }
 
 function onNetwork(network) {
@@ -169,39 +195,43 @@ function onNetwork(network) {
   totals.update(network);
 }
 
-/** @param {{id: string, name: string, timeZone: string}[]} systems */
-function openSystem(systems) {
+/** The one that the address names, else the first; all of them are shown where there is a choice and none was made. */
+function openSystem(found) {
   const wanted = new URLSearchParams(location.search).get("system") ?? settings.system;
-  system = systems.find(({ id }) => id === wanted) ?? systems[0];
+  system = found.find(({ id }) => id === wanted) ?? found[0];
   context.systemId = system.id;
+  context.systemCount = found.length;
   context.format = createFormat(document.documentElement.lang, system.timeZone);
   write(at("system-name"), system.name);
   document.title = `${system.name} – Bikewire`;
-  drawPicker(systems);
+  drawPicker(found);
+  if (found.length > 1 && !wanted && !location.hash) {
+    history.replaceState(null, "", writeRoute({ view: "systems", id: "" }));
+  }
   follow();
 }
 
-function drawPicker(systems) {
-  const options = systems.map(({ id, name }) => make("option", { value: id, selected: id === system.id }, name));
+function drawPicker(found) {
+  const options = found.map(({ id, name }) => make("option", { value: id, selected: id === system.id }, name));
   fill(at("system"), ...options);
-  at("system").hidden = systems.length < 2;
-  at("system-name").hidden = systems.length > 1;
+  at("system").hidden = found.length < 2;
+  at("system-name").hidden = found.length > 1;
 }
 
 function startLive() {
   const url = new URL(settings.graphql, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const onLink = (link) => ((context.link = link), drawSituation());
-  live = new Live({ createClient, url: url.href, systemId: system.id, onLink, onStations, onNetwork });
+  live = new Live({ createClient, url: url.href, systemId: system.id, onLink, onStations, onNetwork, onHealth });
   live.start();
 }
 
 /** Ask which systems there are, again and again until there is one. */
 async function start() {
   try {
-    const { systems } = await context.ask(SYSTEMS);
+    const { systems: found } = await context.ask(SYSTEMS);
     context.isServed = true;
-    if (systems.length) return (openSystem(systems), startLive());
+    if (found.length) return (openSystem(found), startLive());
     notice = "noSystem";
   } catch {
     context.isServed = false;

@@ -25,6 +25,7 @@ export class Background {
   #tiles;
   #onNotice;
   #isPlaced = false;
+  #isGrounded = false;
   #failed = 0;
   #loaded = 0;
 
@@ -44,10 +45,13 @@ export class Background {
     if (this.#isPlaced || !places.length) return;
     this.#isPlaced = true;
     this.#map.fitBounds(middle(places), { padding: [30, 30], animate: false, maxZoom: 16 });
-    this.#ground();
+    this.ground();
   }
 
-  #ground() {
+  /** Ask for tiles, once: the map looks at something. */
+  ground() {
+    if (this.#isGrounded) return;
+    this.#isGrounded = true;
     this.#map.getContainer().classList.toggle("plain", !this.#tiles);
     if (this.#tiles) this.#tiles.addTo(this.#map);
     else this.#onNotice("tilesOff");

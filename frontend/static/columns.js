@@ -17,6 +17,10 @@ export function createColumns({ say, format }) {
     value,
     show: (row) => show(value(row)),
   });
+  const long = (key, value) => ({
+    ...text(key, value, (row) => value(row) ?? format.integer(null)),
+    isLong: true,
+  });
   const field = (key, show, name = key) => number(key, (row) => row[name], show);
   const time = (key, value, show = format.moment) => ({ ...text(key, value), show: (row) => show(value(row)) });
   const yes = (key, name) => text(key, (row) => say(row[name] ? "yes" : "no"));
@@ -88,18 +92,24 @@ export function createColumns({ say, format }) {
     disabled: () => bike(yes("reserved", "isReserved")),
     charge: () => bike(yes("reserved", "isReserved"), yes("disabled", "isDisabled")),
     feeds: () => [
-      text("feed", (row) => row.feed),
-      text("state", (row) => say(row.state)),
+      text("feed", (row) => row.name),
+      {
+        ...text("state", (row) => say(row.state)),
+        show: (row) => make("span", { class: "health-state", "data-state": row.state }, say(row.state)),
+      },
+      text("fetch", (row) => say(row.fetch)),
       time("polled", (row) => row.polledAt),
       time("lastUpdated", (row) => row.lastUpdated),
       number("latency", (row) => row.latencyMs, format.milliseconds),
       number("size", (row) => row.bytes, format.bytes),
-      field("deviations"),
-      text(
-        "reason",
-        (row) => row.reason,
-        (row) => row.reason ?? format.integer(null),
-      ),
+      field("deviations", format.integer, "deviationCount"),
+      long("reason", (row) => row.reason),
+    ],
+    deviations: () => [
+      long("rule", (row) => row.meaning ?? row.rule),
+      text("feed", (row) => row.feed),
+      field("count"),
+      long("example", (row) => row.example),
     ],
   };
 }

@@ -2,14 +2,18 @@
 
 import { fill, make, write } from "./dom.js";
 
+/** What is said instead of "live" while the system's feed is in such a state. */
+const ILL = { STALE: "stale", FROZEN: "frozen", DEAD: "dead", REFUSED: "feedRefused", UNREACHABLE: "feedUnreachable" };
+
 /**
- * @param {{link: string, isKnown: boolean, isStale: boolean, isServed: boolean, polledAt: ?number}} situation
+ * @param {{link: string, isKnown: boolean, isStale: boolean, isServed: boolean, polledAt: ?number,
+ *   health: ?{state: ?string, reason: ?string}}} situation
  * @returns {string} the word's key
  */
-export function connectionState({ link, isKnown, isStale, isServed, polledAt }) {
+export function connectionState({ link, isKnown, isStale, isServed, polledAt, health }) {
   if (link !== "live") return link === "connecting" && !isServed ? "unreachable" : link;
   if (isStale) return "stale";
-  return isKnown && polledAt ? "live" : "waiting";
+  return ILL[health?.state] ?? (isKnown && polledAt ? "live" : "waiting");
 }
 
 /** "updated 12 s ago". @param {?number} polledAt @param {number} now */

@@ -6,7 +6,7 @@ const STEP = 100;
 
 /**
  * @typedef {{key: string, label: string, value: (row: any) => unknown, show: (row: any) => string | Node,
- *   isText?: boolean}} Column value is what is sorted by
+ *   isText?: boolean, isLong?: boolean}} Column value is what is sorted by
  */
 
 /**
@@ -80,10 +80,10 @@ export class Grid {
   }
 
   #row(row) {
-    const cells = this.#columns.map(({ label, show, isText }, index) =>
+    const cells = this.#columns.map(({ label, show, isText, isLong }, index) =>
       make(
         index ? "td" : "th",
-        { scope: index ? null : "row", "data-label": label, class: isText ? null : "number" },
+        { scope: index ? null : "row", "data-label": label, class: isLong ? "long" : isText ? null : "number" },
         show(row),
       ),
     );

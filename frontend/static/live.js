@@ -1,6 +1,6 @@
-/** The live connection: two subscriptions on one socket that never give up and never lose a change. */
+/** The live connection: three subscriptions on one socket that never give up and never lose a change. */
 
-import { NETWORK_UPDATES, STATION_UPDATES } from "./queries.js";
+import { FEED_HEALTH, NETWORK_UPDATES, STATION_UPDATES } from "./queries.js";
 
 /** @typedef {"connecting" | "live" | "reconnecting" | "offline"} Link */
 
@@ -46,7 +46,8 @@ export class Live {
 
   /**
    * @param {{createClient: Function, url: string, systemId: string, onLink: (link: Link) => void,
-   *   onStations: (update: import("./stations.js").Update) => void, onNetwork: (network: object) => void}} options
+   *   onStations: (update: import("./stations.js").Update) => void, onNetwork: (network: object) => void,
+   *   onHealth: (health: {state: ?string, reason: ?string}) => void}} options
    *   createClient is graphql-ws's.
    */
   constructor(options) {
@@ -67,6 +68,7 @@ export class Live {
     };
     this.#subscribe(STATION_UPDATES, resumed, (data) => this.#onUpdate(data.stationUpdates));
     this.#subscribe(NETWORK_UPDATES, { system }, (data) => this.#options.onNetwork(data.networkUpdates));
+    this.#subscribe(FEED_HEALTH, { system }, (data) => this.#options.onHealth(data.feedHealth));
   }
 
   /** Don't wait any longer: try now. */

@@ -9,6 +9,10 @@ const FIGURES = `bikesMean bikesMin bikesMax docksMean docksMin docksMax
 
 export const SYSTEMS = "query Systems { systems { id name timeZone operator } }";
 
+export const SYSTEMS_MAP = `query SystemsMap {
+  systems { id name operator stationCount bounds { south west north east } health { state } }
+}`;
+
 export const STATION_UPDATES = `subscription StationUpdates($system: ID!, $after: String) {
   stationUpdates(systemId: $system, after: $after) { snapshot cursor polledAt stations { ${STATION} } }
 }`;
@@ -56,6 +60,13 @@ export const VEHICLES = `query Vehicles(
 
 export const FEEDS = `query Feeds($system: ID!) {
   system(id: $system) {
-    feeds { feed state reason polledAt lastUpdated ttlSeconds latencyMs bytes deviations }
+    feeds {
+      name state reason fetch polledAt lastUpdated ttlSeconds latencyMs bytes deviationCount
+      deviations { rule meaning count example }
+    }
   }
+}`;
+
+export const FEED_HEALTH = `subscription FeedHealth($system: ID!) {
+  feedHealth(systemId: $system) { state reason }
 }`;

@@ -17,7 +17,8 @@ export const SPANS = [
  * @typedef {{systemId: string, ask: Function, format: object, stations: object, reference: Function}} Context
  * @typedef {{day: string, span: number}} Choice span is an index of SPANS
  * @typedef {{load: (context: Context, choice: Choice) => Promise<any[]>, title: string, nothing: string,
- *   sort: {key: string, isDescending: boolean}, control?: "day" | "span", charts?: string[][]}} Report
+ *   sort: {key: string, isDescending: boolean}, control?: "day" | "span", charts?: string[][],
+ *   links?: (context: Context) => Object<string, string>}} Report
  */
 
 const by = (key, isDescending = false) => ({ key, isDescending });
@@ -45,6 +46,23 @@ async function networkDays(context) {
 
 const stationDays = async (context, { day }) =>
   (await context.ask(STATION_DAYS, { system: context.systemId, day })).system.stationDays;
+
+const feeds = async ({ ask, systemId }) => (await ask(FEEDS, { system: systemId })).system.feeds;
+
+/** One row for each feed and rule that it breaks. */
+const deviations = async (context) =>
+  (await feeds(context)).flatMap(({ name, deviations: found }) => found.map((one) => ({ ...one, feed: name })));
+
+/** The system as other software reads it. */
+function exportsOf({ systemId }) {
+  const root = `/gbfs/${encodeURIComponent(systemId)}`;
+  return {
+    "GBFS 2.3": `${root}/gbfs.json`,
+    "GBFS 3.0": `${root}/3.0/gbfs.json`,
+    GeoJSON: `${root}/stations.geojson`,
+    CSV: `${root}/stations.csv`,
+  };
+}
 
 /** @type {Object<string, Report>} */
 export const REPORTS = {
@@ -84,8 +102,10 @@ export const REPORTS = {
   },
   feeds: {
     title: "tableFeeds",
-    load: async ({ ask, systemId }) => (await ask(FEEDS, { system: systemId })).system.feeds,
+    load: feeds,
     sort: by("feed"),
     nothing: "none",
+    links: exportsOf,
   },
+  deviations: { title: "tableDeviations", load: deviations, sort: by("count", true), nothing: "noDeviations" },
 };

@@ -12,7 +12,7 @@ import { networkSeries } from "./series.js";
 export class Tables {
   #context;
   #element;
-  #parts = { tabs: make("nav"), title: make("h2"), controls: make("div"), chart: make("div"), grid: make("div") };
+  #parts = { tabs: make("nav"), title: make("h2"), controls: make("div"), links: make("p"), chart: make("div"), grid: make("div") };
   #grid;
   #name = null;
   #choice = { day: "", span: 1 };
@@ -25,11 +25,11 @@ export class Tables {
     this.#element = element;
     this.#grid = new Grid(this.#parts.grid, context);
     for (const [name, part] of Object.entries(this.#parts)) part.className = `tables-${name}`;
-    const { tabs, title, controls, chart, grid } = this.#parts;
+    const { tabs, title, controls, links, chart, grid } = this.#parts;
     fill(
       element,
       tabs,
-      make("div", { class: "tables-body" }, make("div", { class: "tables-head" }, title, controls), chart, grid),
+      make("div", { class: "tables-body" }, make("div", { class: "tables-head" }, title, controls), links, chart, grid),
     );
   }
 
@@ -57,6 +57,7 @@ export class Tables {
     this.#parts.tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     write(this.#parts.title, say(report.title));
     fill(this.#parts.controls, this.#control(report));
+    this.#drawLinks(report);
     this.#clearCharts();
     this.#grid.open(createColumns(this.#context)[this.#name](), report.sort);
     this.#load(true);
@@ -65,6 +66,14 @@ export class Tables {
   /** Newer rows may be there. */
   refresh() {
     if (this.#name && !this.#isLoading) this.#load(false);
+  }
+
+  /** The same for other software. */
+  #drawLinks({ links }) {
+    const { say } = this.#context;
+    this.#parts.links.hidden = !links;
+    const found = links ? Object.entries(links(this.#context)) : [];
+    fill(this.#parts.links, say("exports"), ...found.map(([name, href]) => make("a", { href }, name)));
   }
 
   #tab(name) {

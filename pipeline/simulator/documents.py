@@ -1,4 +1,4 @@
-"""A simulated system as GBFS documents, 2.3 and 3.0."""
+"""A simulated system as GBFS documents, 1.1, 2.3 and 3.0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pipeline.simulator.city import City, Site
 from pipeline.simulator.network import FULL_RANGE_METRES, StationCounts, VehicleView
 
-Version = Literal["2.3", "3.0"]
+Version = Literal["1.1", "2.3", "3.0"]
 Document = dict[str, Any]
 
 VEHICLE_TYPE = "ebike"
@@ -30,7 +30,7 @@ class Moment:
 def discovery(version: Version, city: City, urls: Mapping[str, str]) -> Document:
     """gbfs.json: ``urls`` by feed name."""
     feeds = {"feeds": [{"name": name, "url": url} for name, url in urls.items()]}
-    return {city.language: feeds} if version == "2.3" else feeds
+    return feeds if version == "3.0" else {city.language: feeds}
 
 
 def envelope(version: Version, data: Document, updated: datetime, ttl_seconds: int) -> Document:
@@ -40,13 +40,18 @@ def envelope(version: Version, data: Document, updated: datetime, ttl_seconds: i
 
 def stamp(version: Version, instant: datetime) -> int | str:
     """An instant as the version writes it: POSIX seconds, from 3.0 on RFC 3339."""
-    if version == "2.3":
-        return int(instant.timestamp())
-    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if version == "3.0":
+        return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return int(instant.timestamp())
+
+
+def flag(version: Version, is_set: bool) -> bool | int:
+    """A flag as the version writes it: 0 or 1 before 2.0."""
+    return int(is_set) if version == "1.1" else is_set
 
 
 def _text(version: Version, text: str, city: City) -> Any:
-    return text if version == "2.3" else [{"text": text, "language": city.language}]
+    return [{"text": text, "language": city.language}] if version == "3.0" else text
 
 
 def system_information(version: Version, moment: Moment) -> Document:
@@ -58,9 +63,9 @@ def system_information(version: Version, moment: Moment) -> Document:
         "timezone": city.time_zone,
         "feed_contact_email": CONTACT,
     }
-    if version == "2.3":
-        return {**information, "language": city.language}
-    return {**information, "languages": [city.language], "opening_hours": "24/7"}
+    if version == "3.0":
+        return {**information, "languages": [city.language], "opening_hours": "24/7"}
+    return {**information, "language": city.language}
 
 
 def vehicle_types(version: Version, moment: Moment) -> Document:
@@ -79,15 +84,14 @@ def station_information(version: Version, moment: Moment) -> Document:
 
 
 def _station(version: Version, city: City, site: Site) -> Document:
-    return {
+    station = {
         "station_id": site.station_id,
         "name": _text(version, site.name, city),
         "lat": site.lat,
         "lon": site.lon,
-        "is_virtual_station": False,
-        "is_charging_station": True,
         "capacity": site.docks,
     }
+    return station if version == "1.1" else {**station, "is_virtual_station": False, "is_charging_station": True}
 
 
 def station_status(version: Version, moment: Moment) -> Document:
@@ -96,33 +100,48 @@ def station_status(version: Version, moment: Moment) -> Document:
 
 
 def _status(version: Version, site: Site, counts: StationCounts, moment: Moment) -> Document:
-    noun = "bikes" if version == "2.3" else "vehicles"
-    return {
+    noun = "vehicles" if version == "3.0" else "bikes"
+    status = {
         "station_id": site.station_id,
         f"num_{noun}_available": counts.bikes,
         f"num_{noun}_disabled": counts.bikes_disabled,
         "num_docks_available": counts.docks,
         "num_docks_disabled": counts.docks_disabled,
-        "vehicle_types_available": [{"vehicle_type_id": VEHICLE_TYPE, "count": counts.bikes}],
-        "is_installed": site.is_installed,
-        "is_renting": site.is_installed and site.is_open,
-        "is_returning": site.is_installed and site.is_open,
+        "is_installed": flag(version, site.is_installed),
+        "is_renting": flag(version, site.is_installed and site.is_open),
+        "is_returning": flag(version, site.is_installed and site.is_open),
         "last_reported": stamp(version, moment.published(counts.reported_at)),
     }
+    if version == "1.1":
+        return status
+    return {**status, "vehicle_types_available": [{"vehicle_type_id": VEHICLE_TYPE, "count": counts.bikes}]}
 
 
 def vehicle_status(version: Version, moment: Moment) -> Document:
-    noun, identity = ("bikes", "bike_id") if version == "2.3" else ("vehicles", "vehicle_id")
-    return {noun: [_vehicle(version, identity, vehicle, moment) for vehicle in moment.vehicles]}
+    if version == "3.0":
+        return {"vehicles": [_vehicle(version, "vehicle_id", vehicle, moment) for vehicle in moment.vehicles]}
+    return {"bikes": [_vehicle(version, "bike_id", vehicle, moment) for vehicle in moment.vehicles]}
+
+
+def bikes_outside(version: Version, moment: Moment) -> Document:
+    """free_bike_status before 2.1: the bikes at no station, with what it says of one then."""
+    bikes = [_place(version, "bike_id", vehicle) for vehicle in moment.vehicles if vehicle.site is None]
+    return {"bikes": bikes}
+
+
+def _place(version: Version, identity: str, vehicle: VehicleView) -> Document:
+    return {
+        identity: vehicle.vehicle_id,
+        "lat": round(vehicle.lat, 6),
+        "lon": round(vehicle.lon, 6),
+        "is_reserved": flag(version, vehicle.is_reserved),
+        "is_disabled": flag(version, vehicle.is_disabled),
+    }
 
 
 def _vehicle(version: Version, identity: str, vehicle: VehicleView, moment: Moment) -> Document:
     document = {
-        identity: vehicle.vehicle_id,
-        "lat": round(vehicle.lat, 6),
-        "lon": round(vehicle.lon, 6),
-        "is_reserved": vehicle.is_reserved,
-        "is_disabled": vehicle.is_disabled,
+        **_place(version, identity, vehicle),
         "vehicle_type_id": VEHICLE_TYPE,
         "last_reported": stamp(version, moment.published(vehicle.reported_at)),
         "current_range_meters": round(vehicle.charge * FULL_RANGE_METRES),
@@ -137,13 +156,14 @@ Feed = Callable[[Version, Moment], Document]
 
 _FEEDS: dict[str, Feed] = {
     "system_information": system_information,
-    "vehicle_types": vehicle_types,
     "station_information": station_information,
     "station_status": station_status,
 }
+_TYPED: dict[str, Feed] = {**_FEEDS, "vehicle_types": vehicle_types}
 FEEDS: dict[Version, dict[str, Feed]] = {
-    "2.3": {**_FEEDS, "free_bike_status": vehicle_status},
-    "3.0": {**_FEEDS, "vehicle_status": vehicle_status},
+    "1.1": {**_FEEDS, "free_bike_status": bikes_outside},
+    "2.3": {**_TYPED, "free_bike_status": vehicle_status},
+    "3.0": {**_TYPED, "vehicle_status": vehicle_status},
 }
 LIVE_FEEDS = frozenset({"station_status", "free_bike_status", "vehicle_status"})
 """The feeds that change with every tick; the others never do."""

@@ -1,11 +1,12 @@
-"""The simulator's HTTP server: GBFS 2.3 and 3.0 of every simulated system.
+"""The simulator's HTTP server: GBFS 1.1, 2.3 and 3.0 of every simulated system, with faults on demand.
 
-``/gbfs.json`` is the first system's discovery, ``/{system}/gbfs.json`` is 2.3, ``/{system}/v3/gbfs.json`` is 3.0,
-and ``/`` lists the systems.
+``/gbfs.json`` is the first system's discovery, ``/{system}/gbfs.json`` is 2.3, ``/{system}/v1/gbfs.json`` is 1.1,
+``/{system}/v3/gbfs.json`` is 3.0, ``/`` lists the systems, and ``/faults`` what is wrong with them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import socket
 from collections.abc import Sequence
@@ -23,9 +24,13 @@ from pipeline.simulator import documents
 from pipeline.simulator.brest import BREST
 from pipeline.simulator.city import City, generated_city
 from pipeline.simulator.clock import Clock
-from pipeline.simulator.documents import Moment, Version
+from pipeline.simulator.documents import Document, Moment, Version
+from pipeline.simulator.fault_answers import answer_of, delay_seconds, version_of
+from pipeline.simulator.fault_api import FaultApi
+from pipeline.simulator.faults import ActiveFault, Faults, feed_in
 from pipeline.simulator.network import Network
 
+FOLDERS: dict[Version, str] = {"1.1": "v1/", "2.3": "", "3.0": "v3/"}
 USUAL_STATIONS = 40
 STATIC_TTL_SECONDS = 3600
 
@@ -64,16 +69,22 @@ class System:
         tick = self.clock.tick if feed in documents.LIVE_FEEDS else 0
         kept = self._kept.get((version, feed))
         if kept is None or kept.tick != tick:
-            kept = self._kept[version, feed] = _Kept(tick, self._made(version, feed, tick))
+            kept = self._kept[version, feed] = _Kept(tick, orjson.dumps(self.content(version, feed)))
         return f'"{self.system_id}-{version}-{feed}-{tick}"', kept.body
 
-    def _made(self, version: Version, feed: str, tick: int) -> bytes:
-        make = documents.FEEDS[version][feed]
-        if feed in documents.LIVE_FEEDS:
-            ttl, updated = math.floor(self.clock.tick_seconds), self.clock.began(tick)
-        else:
-            ttl, updated = STATIC_TTL_SECONDS, self.clock.began(self.clock.tick)
-        return orjson.dumps(documents.envelope(version, make(version, self._at_present()), updated, ttl))
+    def content(self, version: Version, feed: str) -> Document:
+        """A feed as it is now."""
+        tick = self.clock.tick
+        data = documents.FEEDS[version][feed](version, self._at_present())
+        is_live = feed in documents.LIVE_FEEDS
+        ttl = math.floor(self.clock.tick_seconds) if is_live else STATIC_TTL_SECONDS
+        return documents.envelope(version, data, self.clock.began(tick), ttl)
+
+    def discovery(self, version: Version, root: str) -> Document:
+        """gbfs.json, for a server that is at ``root``."""
+        urls = {feed: f"{root}{self.system_id}/{FOLDERS[version]}{feed}.json" for feed in documents.FEEDS[version]}
+        data = documents.discovery(version, self.network.city, urls)
+        return documents.envelope(version, data, self.clock.began(self.clock.tick), STATIC_TTL_SECONDS)
 
     def _at_present(self) -> Moment:
         tick = self.clock.tick
@@ -92,16 +103,16 @@ class Simulator:
     def __init__(self, systems: Sequence[System]) -> None:
         self.systems = {system.system_id: system for system in systems}
         self.first = systems[0].system_id
+        self.faults = Faults()
 
     def app(self) -> Starlette:
         return Starlette(
             routes=[
                 Route("/", self._list),
-                Route("/gbfs.json", self._discovery),
-                Route("/{system}/gbfs.json", self._discovery),
-                Route("/{system}/v3/gbfs.json", self._discovery_3),
+                *FaultApi(self.faults, self.systems).routes(),
+                Route("/gbfs.json", self._feed),
                 Route("/{system}/{feed}.json", self._feed),
-                Route("/{system}/v3/{feed}.json", self._feed_3),
+                Route("/{system}/{folder}/{feed}.json", self._feed),
             ]
         )
 
@@ -109,45 +120,56 @@ class Simulator:
         root = str(request.base_url)
         return _json(
             [
-                {"system_id": name, "2.3": f"{root}{name}/gbfs.json", "3.0": f"{root}{name}/v3/gbfs.json"}
+                {
+                    "system_id": name,
+                    **{version: f"{root}{name}/{folder}gbfs.json" for version, folder in FOLDERS.items()},
+                }
                 for name in self.systems
             ]
         )
 
-    async def _discovery(self, request: Request) -> Response:
-        return self._discover(request, "2.3", "")
-
-    async def _discovery_3(self, request: Request) -> Response:
-        return self._discover(request, "3.0", "v3/")
-
     async def _feed(self, request: Request) -> Response:
-        return self._answer(request, "2.3")
-
-    async def _feed_3(self, request: Request) -> Response:
-        return self._answer(request, "3.0")
-
-    def _discover(self, request: Request, version: Version, folder: str) -> Response:
-        system = self._system(request)
-        root = f"{request.base_url}{system.system_id}/{folder}"
-        urls = {feed: f"{root}{feed}.json" for feed in documents.FEEDS[version]}
-        data = documents.discovery(version, system.network.city, urls)
-        updated = system.clock.began(system.clock.tick)
-        return _json(documents.envelope(version, data, updated, STATIC_TTL_SECONDS))
-
-    def _answer(self, request: Request, version: Version) -> Response:
-        feed = request.path_params["feed"]
-        if feed not in documents.FEEDS[version]:
+        system, version = self._system(request), _version(request)
+        feed = request.path_params.get("feed", "gbfs")
+        if feed != "gbfs" and feed not in documents.FEEDS[version]:
             raise HTTPException(404)
-        tag, body = self._system(request).document(version, feed)
+        faults = self.faults.take(system.system_id, feed)
+        if faults:
+            return await self._wrong(request, system, version_of(faults) or version, feed, faults)
+        if feed == "gbfs":
+            return _json(system.discovery(version, str(request.base_url)))
+        tag, body = system.document(version, feed)
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
         return Response(body, media_type="application/json", headers={"etag": tag})
+
+    async def _wrong(
+        self, request: Request, system: System, version: Version, feed: str, faults: Sequence[ActiveFault]
+    ) -> Response:
+        """What is answered under faults; it has no entity tag."""
+        await asyncio.sleep(delay_seconds(faults))
+        name = feed_in(version, feed)
+        if name == "gbfs":
+            document = system.discovery(version, str(request.base_url))
+        elif name in documents.FEEDS[version]:
+            document = system.content(version, name)
+        else:
+            raise HTTPException(404)
+        return answer_of(document, faults, (system.system_id, version, name))
 
     def _system(self, request: Request) -> System:
         try:
             return self.systems[request.path_params.get("system", self.first)]
         except KeyError:
             raise HTTPException(404) from None
+
+
+def _version(request: Request) -> Version:
+    folder = f"{request.path_params['folder']}/" if "folder" in request.path_params else ""
+    found = next((version for version, known in FOLDERS.items() if known == folder), None)
+    if found is None:
+        raise HTTPException(404)
+    return found
 
 
 def _json(document: object) -> Response:

@@ -5,7 +5,7 @@ import { ageText, connectionState } from "../../frontend/static/connection.js";
 import { createFormat } from "../../frontend/static/format.js";
 import { createWords } from "../../frontend/static/words.js";
 
-const LIVE = { link: "live", isKnown: true, isStale: false, isServed: true, polledAt: 1 };
+const LIVE = { link: "live", isKnown: true, isStale: false, isServed: true, polledAt: 1, health: null };
 
 test("the connection is told in one word", () => {
   assert.equal(connectionState(LIVE), "live");
@@ -14,6 +14,19 @@ test("the connection is told in one word", () => {
   assert.equal(connectionState({ ...LIVE, link: "reconnecting", isStale: true }), "reconnecting");
   assert.equal(connectionState({ ...LIVE, link: "offline" }), "offline");
   assert.equal(connectionState({ ...LIVE, link: "connecting", isServed: false }), "unreachable");
+});
+
+test("what a feed says is called live only while the feed is fresh", () => {
+  const told = (state) => connectionState({ ...LIVE, health: { state, reason: null } });
+  assert.equal(told("FRESH"), "live");
+  assert.deepEqual(["STALE", "FROZEN", "DEAD", "REFUSED", "UNREACHABLE"].map(told), [
+    "stale",
+    "frozen",
+    "dead",
+    "feedRefused",
+    "feedUnreachable",
+  ]);
+  assert.equal(connectionState({ ...LIVE, link: "offline", health: { state: "DEAD" } }), "offline");
 });
 
 test("the age of what is shown is told, and nothing before the first poll", () => {

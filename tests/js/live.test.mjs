@@ -62,7 +62,7 @@ async function until(condition, deadline = 5000) {
 
 function start() {
   const server = new Server();
-  const seen = { links: [], updates: [], networks: [] };
+  const seen = { links: [], updates: [], networks: [], healths: [] };
   const live = new Live({
     createClient: (options) => createClient({ ...options, webSocketImpl: server.WebSocket }),
     url: "ws://bikes.example/graphql",
@@ -70,6 +70,7 @@ function start() {
     onLink: (link) => seen.links.push(link),
     onStations: (update) => seen.updates.push(update),
     onNetwork: (network) => seen.networks.push(network),
+    onHealth: (health) => seen.healths.push(health),
   });
   live.start();
   return { server, seen, live };
@@ -95,7 +96,7 @@ test("waits double up to 20 s and are spread over their upper half", () => {
 
 test("the page is live with the first update, and asks for everything at first", async () => {
   const { server, seen, live } = start();
-  await until(() => server.subscribed.length === 2);
+  await until(() => server.subscribed.length === 3);
   assert.deepEqual(server.stations(0).payload.variables, { system: "brest", after: null });
   answer(server.stations(0), update("c1"));
   await until(() => seen.updates.length === 1);
@@ -109,7 +110,7 @@ for (const [name, code] of [
 ]) {
   test(`after ${name} the page goes on from its cursor`, async () => {
     const { server, seen, live } = start();
-    await until(() => server.subscribed.length === 2);
+    await until(() => server.subscribed.length === 3);
     answer(server.stations(0), update("c1"));
     await until(() => seen.updates.length === 1);
     server.sockets[0].close(code);
@@ -123,9 +124,23 @@ for (const [name, code] of [
   });
 }
 
+test("the health of the feeds is told beside the stations", async () => {
+  const { server, seen, live } = start();
+  await until(() => server.subscribed.length === 3);
+  const health = { state: "FROZEN", reason: "Nothing moves." };
+  answer(
+    server.subscribed.find(({ payload }) => payload.query.includes("feedHealth")),
+    { feedHealth: health },
+  );
+  await until(() => seen.healths.length === 1);
+  assert.deepEqual(seen.healths, [health]);
+  assert.deepEqual(seen.links, []);
+  live.stop();
+});
+
 test("a cursor that the server refuses is given up", async () => {
   const { server, seen, live } = start();
-  await until(() => server.subscribed.length === 2);
+  await until(() => server.subscribed.length === 3);
   answer(server.stations(0), update("bad"));
   await until(() => seen.updates.length === 1);
   const { socket, id } = server.stations(0);
@@ -137,7 +152,7 @@ test("a cursor that the server refuses is given up", async () => {
 
 test("without a network the page says so, and comes back when it is woken", async () => {
   const { server, seen, live } = start();
-  await until(() => server.subscribed.length === 2);
+  await until(() => server.subscribed.length === 3);
   answer(server.stations(0), update("c1"));
   await until(() => seen.updates.length === 1);
   live.lose();
