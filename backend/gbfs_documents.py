@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from backend.live import NEVER, VEHICLE_FEEDS, LiveSystem
 from backend.view import View
-from pipeline.model import FeedStatus, StationInformation, StationStatus, VehicleStatus
+from pipeline.model import FeedStatus, StationInformation, StationStatus, VehicleStatus, utc_text
 
 Version = Literal["2.3", "3.0"]
 Document = dict[str, Any]
@@ -202,7 +202,7 @@ def stamp(version: Version, instant: datetime) -> int | str:
     """An instant as the version writes it: POSIX seconds, from 3.0 on RFC 3339."""
     if version == "2.3":
         return int(instant.timestamp())
-    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return utc_text(instant)
 
 
 def _text(version: Version, text: str, view: View) -> Any:

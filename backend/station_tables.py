@@ -10,6 +10,7 @@ import orjson
 
 from backend.types.station import Station
 from backend.view import View
+from pipeline.model import utc_text
 
 COLUMNS = (
     "station_id",
@@ -80,7 +81,7 @@ def _row(station: Station) -> dict[str, Any]:
 
 
 def _time(instant: Any) -> str | None:
-    return None if instant is None else instant.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None if instant is None else utc_text(instant)
 
 
 def _cell(value: object) -> object:

@@ -17,6 +17,7 @@ import strawberry
 
 from backend.context import Context
 from backend.cursor import Cursor, CursorRefused, changed_after, cursor_now
+from backend.feed_health import judge_all
 from backend.live import LiveSystem
 from backend.scalars import BadInput
 from backend.types import network
@@ -88,7 +89,7 @@ class Subscription:
         told: object = None
         while True:
             view = View.of(info.context, system_id)
-            states = tuple((name, view.health(feed).state) for name, feed in sorted(live.feeds.items()))
+            states = tuple(sorted(judge_all(live, view.now, view.stale_seconds).items()))
             if states != told:
                 told = states
                 yield _shared_health(view, states)

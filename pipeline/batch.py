@@ -13,14 +13,14 @@ from typing import NamedTuple
 from pyspark.sql import SparkSession
 
 from pipeline.capacity import write_capacities
-from pipeline.cluster import Lifeline, SparkLost
+from pipeline.cluster import Lifeline
 from pipeline.day_figures import TOPICS, DayFigures, figures_of_day, keep
 from pipeline.days import LocalDay, UnknownTimeZone, local_day, time_zone
 from pipeline.model import Topic
 from pipeline.past import Past, open_past
 from pipeline.ports import BikewireError, Log, Row, Store
 from pipeline.settings import Settings
-from pipeline.spark import end, in_background, session
+from pipeline.spark import ending, in_background, session
 from pipeline.tables import BATCH_DAY, SYSTEM, TABLES
 from pipeline.wiring import open_log, open_store
 
@@ -117,13 +117,8 @@ async def _run_days(
         await store.create(TABLES)
         zones = await _time_zones(store, system)
         batch = Batch(session(settings, "bikewire batch"), settings.lake, log, store)
-        try:
-            reports = await Lifeline(batch.spark).hold(_run_systems(batch, zones, days, progress))
-        except BaseException as error:
-            end(batch.spark, seconds=0 if isinstance(error, SparkLost) else 2)
-            raise
-        end(batch.spark)
-        return reports
+        with ending(batch.spark):
+            return await Lifeline(batch.spark).hold(_run_systems(batch, zones, days, progress))
 
 
 async def _run_systems(

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.deviations import Action, Deviation, Rule, shown
 from pipeline.gbfs_model import REALTIME, Document, Feed, Station, Status, Vehicle
-from pipeline.model import StationStatus
+from pipeline.model import StationStatus, utc_text
 
 AHEAD = timedelta(seconds=60)
 """How far ahead of ours a feed's clock may be before it is noted."""
@@ -102,7 +102,7 @@ def gone_or_back(
     for station_id, status in before.items():
         was_there = status.polled_at == polled_before
         if was_there is not (station_id in seen):
-            since = f"the station, {'gone after' if was_there else 'back after'} {_clock(status.polled_at)}"
+            since = f"the station, {'gone after' if was_there else 'back after'} {utc_text(status.polled_at)}"
             yield _station(station_id, since, Rule.STATION_STEADY, Action.KEPT)
 
 
@@ -112,7 +112,3 @@ def _station(station_id: str, what: str, rule: Rule, action: Action) -> Deviatio
 
 def _time(feed: Feed, entity: str, field: str, time: datetime, rule: Rule) -> Deviation:
     return Deviation(feed, entity, field, shown(time.isoformat()), rule, Action.KEPT)
-
-
-def _clock(instant: datetime) -> str:
-    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")

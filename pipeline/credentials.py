@@ -51,9 +51,8 @@ class FixedHeaders:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        # Of "Bearer x" the token alone is the secret too. The longer ones first: they may hold the shorter ones.
-        found = {part for value in self.values.values() for part in (value, value.rpartition(" ")[2])}
-        return tuple(sorted(found, key=len, reverse=True))
+        # Of "Bearer x" the token alone is the secret too.
+        return tuple({part for value in self.values.values() for part in (value, value.rpartition(" ")[2])})
 
     async def headers(self, client: httpx.AsyncClient) -> Mapping[str, str]:
         return self.values
@@ -126,15 +125,19 @@ class Scoped:
 
     def hidden(self, text: str) -> str:
         """The text without any secret."""
-        for secret in self.credentials.secrets:
-            text = text.replace(secret, HIDDEN) if secret else text
+        for secret in self._longest_first():
+            text = text.replace(secret, HIDDEN)
         return text
 
     def hidden_bytes(self, body: bytes) -> bytes:
         """The body without any secret, which a server may repeat."""
-        for secret in self.credentials.secrets:
-            body = body.replace(secret.encode(), HIDDEN.encode()) if secret else body
+        for secret in self._longest_first():
+            body = body.replace(secret.encode(), HIDDEN.encode())
         return body
+
+    def _longest_first(self) -> list[str]:
+        """The secrets, whatever they are of: one may hold another, which must not be taken out of it first."""
+        return sorted(filter(None, self.credentials.secrets), key=len, reverse=True)
 
 
 async def prove(client: httpx.AsyncClient, request: httpx.Request) -> None:

@@ -12,12 +12,9 @@ from pipeline.folder import held
 from pipeline.log_copy import JOB, TOPICS, LogCopy, translated
 from pipeline.ports import BikewireError, Consumed, Log, Offsets, Row, Store, TopicPartition
 from pipeline.settings import Settings
+from pipeline.status import JOBS
 from pipeline.tables import TABLES
 from pipeline.wiring import is_open_elsewhere, local_file, open_log, open_store
-
-STREAM = "stream"
-JOBS = (STREAM, lake.JOB)
-"""The readers of the log whose progress goes along."""
 
 ROWS_TOGETHER = 5_000
 

@@ -224,6 +224,11 @@ def milliseconds(instant: datetime) -> datetime:
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
+def utc_text(instant: datetime) -> str:
+    """The instant in RFC 3339, in UTC, to the second."""
+    return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 class Thresholds(msgspec.Struct, frozen=True):
     """Up to how many bikes or docks a station counts as nearly empty or nearly full."""
 

@@ -108,7 +108,7 @@ class SystemPoller:
                 raise
             except Exception:
                 # A fault of ours in one system must not end the others.
-                logger.exception("%s: polling failed; it begins again", public_url(self._url))
+                logger.exception("%s: polling failed; it begins again", self.name)
                 await asyncio.sleep(self._settings.min_poll_seconds)
 
     async def _run(self) -> None:
@@ -117,7 +117,7 @@ class SystemPoller:
         if claimed != self._url:
             logger.error(
                 "%s: refused. %s is the same system (%s); it is polled from there.",
-                public_url(self._url),
+                self.name,
                 public_url(claimed),
                 identity.system_id,
             )
@@ -128,7 +128,7 @@ class SystemPoller:
         await polling.run(self._pollers.instruments)
 
     async def _identity(self) -> Identity:
-        known = self._before.system_of(public_url(self._url))
+        known = self._before.system_of(self.name)
         failures = 0
         said = ""
         while not isinstance(
@@ -139,7 +139,7 @@ class SystemPoller:
                 continue
             failures += 1
             if found.reason != said:
-                logger.warning("%s: not known yet. %s", public_url(self._url), found.reason)
+                logger.warning("%s: not known yet. %s", self.name, found.reason)
                 said = found.reason
             pause = backoff_seconds(failures, self._settings.min_poll_seconds)
             await asyncio.sleep(max(pause, found.retry_after_seconds or 0))
@@ -155,7 +155,7 @@ class SystemPoller:
         return Observer(
             identity.system_id,
             self._settings,
-            feed_url=public_url(self._url),
+            feed_url=self.name,
             known_system=self._before.systems.get(identity.system_id),
             published=self._before.published.get(identity.system_id),
         )

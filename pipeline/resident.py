@@ -18,13 +18,13 @@ from pyspark.errors import PySparkException
 
 from pipeline import lake
 from pipeline.class_archive import make_archive
-from pipeline.cluster import LOOK_SECONDS, Lifeline, SparkLost
+from pipeline.cluster import LOOK_SECONDS, Lifeline
 from pipeline.instruments import served
 from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, LogError, PublisherFenced, Store, StoreError
 from pipeline.results import TOPICS
 from pipeline.settings import Settings
-from pipeline.spark import end, session
+from pipeline.spark import ending, session
 from pipeline.stream import JOB, Stream
 from pipeline.tables import TABLES
 from pipeline.tending import Tending, sentence
@@ -96,12 +96,8 @@ async def _run(settings: Settings, available_now: bool) -> None:
 @asynccontextmanager
 async def _session(settings: Settings, is_long: bool) -> AsyncIterator[SparkSession]:
     spark = await _in_daemon(settings, is_long)
-    try:
+    with ending(spark):
         yield spark
-    except BaseException as error:
-        end(spark, seconds=0 if isinstance(_first(error), SparkLost) else 2)
-        raise
-    end(spark)
 
 
 async def _in_daemon(settings: Settings, is_long: bool) -> SparkSession:

@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.class_archive import archive_path, cache_folder, session_options
-from pipeline.cluster import cluster_settings, is_cluster
+from pipeline.cluster import SparkLost, cluster_settings, is_cluster
 from pipeline.java import find_java
 from pipeline.ports import STEP_SETTING
 from pipeline.settings import Settings, SettingsError
@@ -167,6 +169,22 @@ def _mute_py4j() -> None:
     """It tells, with a trace, of every call that the JVM's end cuts off; some of that to the root logger."""
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     logging.getLogger().addFilter(_is_not_of_py4j)
+
+
+@contextmanager
+def ending(spark: SparkSession) -> Iterator[None]:
+    """End the session after the block: at once when the cluster was lost, since nothing of it answers any more."""
+    try:
+        yield
+    except BaseException as error:
+        end(spark, seconds=0 if _is_lost(error) else 2)
+        raise
+    end(spark)
+
+
+def _is_lost(error: BaseException) -> bool:
+    group = error if isinstance(error, BaseExceptionGroup) else BaseExceptionGroup("", [error])
+    return group.subgroup(SparkLost) is not None
 
 
 def _is_not_of_py4j(record: logging.LogRecord) -> bool:

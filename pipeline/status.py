@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 from pipeline.wiring import open_log, open_store
 
 JOBS = ("stream", "lake")
+"""The readers of the log whose progress the store keeps."""
 
 
 class FeedReport(msgspec.Struct, frozen=True):

@@ -36,8 +36,18 @@ def port_of(process: Running) -> int:
 
 
 def when(port: int, *sample: str, above: float = 0.0) -> Samples:
-    """What is served once this sample is above that."""
-    return until(lambda: found if (found := scrape(port)).get(sample, 0.0) > above else None, 150, f"more of {sample}")
+    """What is served once this sample is above that, between two polls: the counts of one poll move one by one."""
+
+    def still() -> Samples | None:
+        found = scrape(port)
+        is_still = _counts(found) == _counts(scrape(port))
+        return found if is_still and found.get(sample, 0.0) > above else None
+
+    return until(still, 150, f"more of {sample}")
+
+
+def _counts(samples: Samples) -> Samples:
+    return {sample: value for sample, value in samples.items() if sample[0].endswith("_total")}
 
 
 def lags(samples: Samples) -> dict[str, float]:

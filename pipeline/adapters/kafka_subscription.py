@@ -182,7 +182,8 @@ class Subscription:
         self._seen = dict(self._positions)
         self._stalled_looks = self._stalled_looks + 1 if is_behind and is_still else 0
         if self._stalled_looks >= STALLED_LOOKS:
-            logger.warning("kafka: the log goes on and nothing of it came for %d s; reading anew", 5 * STALLED_LOOKS)
+            seconds = LOOK_SECONDS * STALLED_LOOKS
+            logger.warning("kafka: the log goes on and nothing of it came for %d s; reading anew", seconds)
             self._stalled_looks = 0
             await self._connect()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
+from pipeline.model import utc_text
 from pipeline.simulator.city import City, Site
 from pipeline.simulator.network import FULL_RANGE_METRES, StationCounts, VehicleView
 
@@ -41,7 +42,7 @@ def envelope(version: Version, data: Document, updated: datetime, ttl_seconds: i
 def stamp(version: Version, instant: datetime) -> int | str:
     """An instant as the version writes it: POSIX seconds, from 3.0 on RFC 3339."""
     if version == "3.0":
-        return instant.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return utc_text(instant)
     return int(instant.timestamp())
 
 
