@@ -116,7 +116,8 @@ class VehicleStatus(Record, frozen=True, kw_only=True):
     """One vehicle in one poll (GBFS vehicle_status, free_bike_status before 3.0).
 
     ``station_id`` is None for a vehicle outside a station (missing, null and "" alike); ``range_meters`` is
-    what is left to ride; ``charge`` is a share of a full battery, 0 to 1.
+    what is left to ride; ``charge`` is a share of a full battery, 0 to 1. ``still_since`` is the first of the polls,
+    each of which saw the vehicle outside a station, unreserved, and where the one before saw it; None otherwise.
     """
 
     vehicle_id: str
@@ -129,6 +130,7 @@ class VehicleStatus(Record, frozen=True, kw_only=True):
     range_meters: float | None = None
     charge: float | None = None
     last_reported: datetime | None = None
+    still_since: datetime | None = None
     hold_seconds: float
     vehicles_in_poll: int
 
@@ -171,8 +173,10 @@ class NetworkStatus(Record, frozen=True, kw_only=True):
     """The network's totals in one poll, counted by Spark.
 
     ``bikes`` and ``docks`` count what stations report, whatever their flags. ``empty`` and ``full`` count their
-    conditions, so a station with neither bikes nor docks is in both. The vehicle counts are None when the poll
-    carried no vehicle feed.
+    conditions, so a station with neither bikes nor docks is in both; ``unusable`` those at which one can't rent or
+    can't return. ``imbalance`` is the share of the bikes to be moved for all stations to be equally full, 0 to 1; None
+    without bikes. ``fleet`` is the bikes at stations, disabled ones too, and the vehicles outside. What is said of
+    vehicles is None when the poll carried no vehicle feed; the quartiles are of the charges that are known, 0 to 1.
     """
 
     stations_expected: int
@@ -190,6 +194,14 @@ class NetworkStatus(Record, frozen=True, kw_only=True):
     vehicles_outside_stations: int | None = None
     vehicles_reserved: int | None = None
     vehicles_disabled: int | None = None
+    stations_unusable: int | None = None
+    imbalance: float | None = None
+    fleet: int | None = None
+    vehicles_abandoned: int | None = None
+    vehicles_low_charge: int | None = None
+    charge_low_quartile: float | None = None
+    charge_median: float | None = None
+    charge_high_quartile: float | None = None
     hold_seconds: float
 
 
@@ -230,10 +242,13 @@ def utc_text(instant: datetime) -> str:
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """Up to how many bikes or docks a station counts as nearly empty or nearly full."""
+    """Up to how many bikes or docks a station counts as nearly empty or nearly full, up to which share of a full
+    battery a charge is low, and from how many hours on an unmoved vehicle outside stations is abandoned."""
 
     nearly_empty: int = 3
     nearly_full: int = 3
+    low_charge: float = 0.2
+    abandoned_hours: float = 24
 
 
 def station_state(status: StationStatus | None, now: datetime, thresholds: Thresholds) -> StationState:

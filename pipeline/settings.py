@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     )
     nearly_empty: int = Field(3, ge=0, description="Up to this many bikes a station is nearly empty.")
     nearly_full: int = Field(3, ge=0, description="Up to this many docks a station is nearly full.")
+    low_charge: float = Field(
+        0.2, ge=0, le=1, description="Up to this share of a full battery a vehicle's charge is low."
+    )
+    abandoned_hours: float = Field(
+        24, gt=0, description="A vehicle outside stations, unmoved and unreserved for so long, is abandoned."
+    )
     retention_days: float = Field(
         7,
         gt=0,
@@ -144,7 +150,7 @@ class Settings(BaseSettings):
 
     @property
     def thresholds(self) -> Thresholds:
-        return Thresholds(self.nearly_empty, self.nearly_full)
+        return Thresholds(self.nearly_empty, self.nearly_full, self.low_charge, self.abandoned_hours)
 
     def hold(self, interval_seconds: float) -> float:
         """How long an observation is trusted, in seconds, for a feed polled every ``interval_seconds``."""

@@ -1,46 +1,8 @@
-"""Every table of the store, defined once; adapters render SQLite DDL and CQL from here."""
+"""The tables that the stream keeps: what is declared, what is now, and what was in each poll."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
-
-from pipeline.metrics import NETWORK_METRICS, STATION_METRICS, Metric
-
-ColumnType = Literal["text", "long", "double", "boolean", "timestamp", "date"]
-
-SCHEMA_VERSION = 1
-"""Raised with every change of a table; a store written by a newer version is refused."""
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table: rows keyed by ``partition`` (read as one) and, within it, ordered by ``clustering``.
-
-    With ``newest_by`` an upsert never replaces a row whose value in that column is greater. Rows older than
-    ``ttl_days`` (by their writing) may be removed by the engine. ``is_replaced``: its partitions may be replaced
-    as wholes, which costs an engine without transactions a look-up at every read.
-    """
-
-    name: str
-    description: str
-    columns: Mapping[str, ColumnType]
-    partition: tuple[str, ...]
-    clustering: tuple[str, ...] = ()
-    newest_by: str | None = None
-    ttl_days: int | None = None
-    is_replaced: bool = False
-    units: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        return self.partition + self.clustering
-
-
-def _metric_columns(metrics: tuple[Metric, ...]) -> dict[str, ColumnType]:
-    return {metric.name: metric.type for metric in metrics}  # type: ignore[misc]  # Metric.type is a ColumnType
-
+from pipeline.tables.table import ColumnType, Table
 
 _STATION_COUNTS: dict[str, ColumnType] = {
     "bikes": "long",
@@ -146,6 +108,14 @@ NETWORK_HISTORY = Table(
         "vehicles_outside_stations": "long",
         "vehicles_reserved": "long",
         "vehicles_disabled": "long",
+        "stations_unusable": "long",
+        "imbalance": "double",
+        "fleet": "long",
+        "vehicles_abandoned": "long",
+        "vehicles_low_charge": "long",
+        "charge_low_quartile": "double",
+        "charge_median": "double",
+        "charge_high_quartile": "double",
         "hold_seconds": "double",
     },
     partition=("system_id", "day"),
@@ -170,6 +140,7 @@ VEHICLE_LATEST = Table(
         "range_meters": "double",
         "charge": "double",
         "last_reported": "timestamp",
+        "still_since": "timestamp",
         "hold_seconds": "double",
     },
     partition=("system_id",),
@@ -203,97 +174,4 @@ FEED_LATEST = Table(
     partition=("system_id",),
     clustering=("feed",),
     newest_by="polled_at",
-)
-
-STATION_HOUR = Table(
-    "station_hour",
-    "One station in one local hour. date and hour are local; start is the instant the hour begins.",
-    {
-        "system_id": "text",
-        "date": "date",
-        "station_id": "text",
-        "start": "timestamp",
-        "hour": "long",
-        **_metric_columns(STATION_METRICS),
-    },
-    partition=("system_id", "date"),
-    clustering=("station_id", "start"),
-    is_replaced=True,
-    units={metric.name: metric.unit for metric in STATION_METRICS},
-)
-
-STATION_DAY = Table(
-    "station_day",
-    "One station in one local day; capacity_seen is the most bikes, docks and disabled ones at once.",
-    {
-        "system_id": "text",
-        "date": "date",
-        "station_id": "text",
-        **_metric_columns(STATION_METRICS),
-        "capacity_seen": "long",
-    },
-    partition=("system_id", "date"),
-    clustering=("station_id",),
-    is_replaced=True,
-    units={metric.name: metric.unit for metric in STATION_METRICS},
-)
-
-NETWORK_DAY = Table(
-    "network_day",
-    "The network in one local day: means over the time in which the network was observed.",
-    {
-        "system_id": "text",
-        "date": "date",
-        "polls": "long",
-        **_metric_columns(NETWORK_METRICS),
-    },
-    partition=("system_id",),
-    clustering=("date",),
-    is_replaced=True,
-    units={metric.name: metric.unit for metric in NETWORK_METRICS},
-)
-
-STATION_CAPACITY = Table(
-    "station_capacity",
-    "Observed capacity: the largest capacity_seen of the last 30 days with data.",
-    {
-        "system_id": "text",
-        "station_id": "text",
-        "capacity_observed": "long",
-        "date": "date",
-    },
-    partition=("system_id",),
-    clustering=("station_id",),
-    is_replaced=True,
-)
-
-BATCH_DAY = Table(
-    "batch_day",
-    "Which local days were computed, when, from how many records, and whether the day was over by then.",
-    {
-        "system_id": "text",
-        "date": "date",
-        "computed_at": "timestamp",
-        "records": "long",
-        "polls": "long",
-        "is_complete": "boolean",
-        "version": "text",
-    },
-    partition=("system_id",),
-    clustering=("date",),
-)
-
-TABLES: tuple[Table, ...] = (
-    SYSTEM,
-    STATION,
-    STATION_LATEST,
-    STATION_HISTORY,
-    NETWORK_HISTORY,
-    VEHICLE_LATEST,
-    FEED_LATEST,
-    STATION_HOUR,
-    STATION_DAY,
-    NETWORK_DAY,
-    STATION_CAPACITY,
-    BATCH_DAY,
 )
