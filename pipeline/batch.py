@@ -16,7 +16,7 @@ from pipeline.capacity import write_capacities
 from pipeline.cluster import Lifeline
 from pipeline.day_figures import TOPICS, DayFigures, figures_of_day, keep
 from pipeline.days import LocalDay, UnknownTimeZone, local_day, time_zone
-from pipeline.model import Topic
+from pipeline.model import Thresholds, Topic
 from pipeline.past import Past, open_past
 from pipeline.ports import BikewireError, Log, Row, Store
 from pipeline.settings import Settings
@@ -62,12 +62,13 @@ class Batch(NamedTuple):
     folder: str
     log: Log
     store: Store
+    thresholds: Thresholds
 
     async def compute(self, system_id: str, day: LocalDay, now: datetime) -> DayReport:
         """Compute the day up to ``now`` and make the store's rows of it exactly that."""
         started = time.monotonic()
         past = await open_past(self.spark, self.folder, self.log, self.store, TOPICS)
-        figures = await asyncio.to_thread(_in_background, past, system_id, day, min(now, day.end))
+        figures = await asyncio.to_thread(_in_background, past, system_id, day, min(now, day.end), self.thresholds)
         await keep(self.store, system_id, day, figures)
         report = _report(system_id, day, figures, now, time.monotonic() - started)
         await self.store.write({BATCH_DAY: [_batch_day(report, now)]})
@@ -90,7 +91,7 @@ async def compute_day(
     Computing it again, from the same records at the same ``now``, changes nothing; a day without any data loses
     the rows it had. Spark works in a thread, behind the stream. Raises UnknownTimeZone, LogError, StoreError.
     """
-    batch = Batch(spark, settings.lake, log, store)
+    batch = Batch(spark, settings.lake, log, store, settings.thresholds)
     local = local_day(day, time_zone(system_id, time_zone_name))
     report = await batch.compute(system_id, local, now or datetime.now(UTC))
     await write_capacities(store, system_id)
@@ -116,7 +117,7 @@ async def _run_days(
         await log.create(list(Topic))
         await store.create(TABLES)
         zones = await _time_zones(store, system)
-        batch = Batch(session(settings, "bikewire batch"), settings.lake, log, store)
+        batch = Batch(session(settings, "bikewire batch"), settings.lake, log, store, settings.thresholds)
         with ending(batch.spark):
             return await Lifeline(batch.spark).hold(_run_systems(batch, zones, days, progress))
 
@@ -162,16 +163,16 @@ async def _time_zones(store: Store, system: str | None) -> Mapping[str, str]:
     return zones if system is None else {system: zones[system]}
 
 
-def _in_background(past: Past, system_id: str, day: LocalDay, until: datetime) -> DayFigures:
+def _in_background(past: Past, system_id: str, day: LocalDay, until: datetime, thresholds: Thresholds) -> DayFigures:
     in_background(past.spark)
-    return figures_of_day(past, system_id, day, until)
+    return figures_of_day(past, system_id, day, until, thresholds)
 
 
 def _report(system_id: str, day: LocalDay, figures: DayFigures, now: datetime, seconds: float) -> DayReport:
     return DayReport(
         system_id,
         day.date,
-        stations=len(figures.stations),
+        stations=figures.stations,
         polls=figures.polls,
         records=figures.records,
         coverage=figures.coverage,

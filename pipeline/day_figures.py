@@ -2,106 +2,177 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.aggregates import (
-    Figures,
-    network_day_row,
-    network_figures,
-    station_day_rows,
-    station_figures,
-    station_hour_rows,
-)
+from pipeline import aggregates
 from pipeline.days import LocalDay, LocalHour
-from pipeline.model import Topic
+from pipeline.evidence import Found, service_blocks, station_evidence
+from pipeline.model import Thresholds, Topic
+from pipeline.network_evidence import network_evidence
+from pipeline.network_totals import station_totals, vehicle_totals
 from pipeline.past import Past
-from pipeline.pieces import (
-    Span,
-    distinct_observations,
-    network_pieces,
-    observing_polls,
-    poll_pieces,
-    span_rows,
-    station_pieces,
-)
+from pipeline.pieces import Span, micros, span_rows, station_polls, vehicle_polls
 from pipeline.ports import Row, Store
-from pipeline.tables import NETWORK_DAY, STATION_DAY, STATION_HOUR
+from pipeline.runs import observations, runs
+from pipeline.spark import generate_code
+from pipeline.tables import (
+    NETWORK_DAY,
+    NETWORK_HOUR,
+    STATION_DAY,
+    STATION_EPISODE,
+    STATION_HOUR,
+    STATION_SERVICE,
+    Table,
+)
+from pipeline.timeline import timeline
 
-TOPICS = (Topic.STATION_STATUS, Topic.FEED_STATUS)
+TOPICS = (Topic.STATION_STATUS, Topic.FEED_STATUS, Topic.VEHICLE_STATUS)
 """What the figures are made from."""
+
+SMALL_RECORDS = 200_000
+"""For fewer records of a day Spark's generated code takes longer to compile than it saves."""
 
 LONGEST_HOLD = timedelta(days=1)
 """How far before the day its polls are looked for: no observation is trusted for longer."""
 
+_OF_THE_DAY = (STATION_HOUR, STATION_DAY, STATION_SERVICE, STATION_EPISODE, NETWORK_HOUR)
+
 
 class DayFigures(NamedTuple):
-    """Rows of station_hour, station_day and network_day; all empty when nothing was observed.
+    """The rows of every table of the day; none at all when nothing was observed.
 
-    ``polls`` and ``records`` are those of the day itself, without what holds into it.
+    ``stations`` were observed; ``polls`` and ``records`` are those of the day itself, without what holds into it.
     """
 
-    hours: Sequence[Row] = ()
-    stations: Sequence[Row] = ()
-    network: Sequence[Row] = ()
+    rows: Mapping[Table, Sequence[Row]] = {}
+    stations: int = 0
     polls: int = 0
     records: int = 0
     coverage: float = 0.0
 
 
-def figures_of_day(past: Past, system_id: str, day: LocalDay, until: datetime) -> DayFigures:
-    """The figures of the day up to ``until``, by three Spark jobs over the records that reach into it."""
-    hours = [hour for hour in day.hours() if hour.start < until]
-    pieces = _pieces(past, system_id, day, hours, until)
-    if not pieces.num_rows:
+class _Day(NamedTuple):
+    """A day up to ``until``; ``spans`` are its hours, and then the whole of it."""
+
+    day: LocalDay
+    hours: Sequence[LocalHour]
+    until: datetime
+    spans: DataFrame
+
+    @classmethod
+    def of(cls, spark: SparkSession, day: LocalDay, until: datetime) -> _Day:
+        hours = [hour for hour in day.hours() if hour.start < until]
+        spans = [*(Span(hour.start, hour.end) for hour in hours), Span(day.start, day.end)]
+        return cls(day, hours, until, span_rows(spark, spans, until))
+
+    @property
+    def whole(self) -> DataFrame:
+        return self.spans.where(self.spans.span == len(self.hours))
+
+
+class _Records(NamedTuple):
+    """The polls that reach into the day, what stations and vehicles said in them, and about how much that is."""
+
+    station_polls: DataFrame
+    station_statuses: DataFrame
+    vehicle_polls: DataFrame
+    vehicle_statuses: DataFrame
+    size: int
+
+
+def figures_of_day(past: Past, system_id: str, day: LocalDay, until: datetime, thresholds: Thresholds) -> DayFigures:
+    """The figures of the day up to ``until``, from the records that reach into it."""
+    wanted = _Day.of(past.spark, day, until)
+    records = _records(past, system_id, wanted)
+    if records is None:
         return DayFigures()
-    # The first poll that matters: the one that holds into the day, if any.
-    since = pc.min(pieces["polled_at"]).as_py()
-    observations = distinct_observations(past.records(Topic.STATION_STATUS, system_id, since, until))
-    local = past.spark.createDataFrame(pieces)
-    stations = station_figures(station_pieces(observations, local)).toArrow().to_pylist()
-    whole_day = network_pieces(observations, local.where(local.span == len(hours)))
-    (network,) = network_figures(whole_day).toArrow().to_pylist()
-    return _figures(day, hours, stations, network)
+    generate_code(past.spark, records.size > SMALL_RECORDS)
+    observed = observations(records.station_statuses, records.station_polls).persist()
+    same = runs(observed, thresholds).persist()
+    try:
+        found = Found.of(same, wanted.spans, wanted.whole)
+        known = timeline(
+            _collected(station_totals(observed, records.station_polls, thresholds)),
+            _collected(vehicle_totals(records.vehicle_statuses, records.vehicle_polls, thresholds)),
+        )
+        networks = network_evidence(past.spark.createDataFrame(known), found, wanted.spans)
+        return _figures(system_id, wanted, found, networks)
+    finally:
+        same.unpersist()
+        observed.unpersist()
 
 
-def _pieces(past: Past, system_id: str, day: LocalDay, hours: Sequence[LocalHour], until: datetime) -> pa.Table:
-    """The pieces of the polls, over the hours and then the whole day: a few thousand rows."""
-    spans = span_rows(past.spark, [*(Span(hour.start, hour.end) for hour in hours), Span(day.start, day.end)], until)
-    feed_statuses = past.records(Topic.FEED_STATUS, system_id, day.start - LONGEST_HOLD, until)
-    return poll_pieces(observing_polls(feed_statuses), spans).toArrow()
-
-
-def _figures(day: LocalDay, hours: Sequence[LocalHour], stations: Sequence[Figures], network: Figures) -> DayFigures:
-    """``span`` is the place of the hour in ``hours``, or one more for the day."""
-    return DayFigures(
-        station_hour_rows(day, hours, [row for row in stations if row["span"] < len(hours)]),
-        station_day_rows(day, [row for row in stations if row["span"] == len(hours)]),
-        [network_day_row(day, network)],
-        network["polls"],
-        network["records"],
-        network["coverage"],
+def _records(past: Past, system_id: str, wanted: _Day) -> _Records | None:
+    """None when no poll reaches into the day."""
+    feeds = past.records(Topic.FEED_STATUS, system_id, wanted.day.start - LONGEST_HOLD, wanted.until)
+    stations, vehicles = (_reaching(polls(feeds), wanted) for polls in (station_polls, vehicle_polls))
+    if not stations.num_rows and not vehicles.num_rows:
+        return None
+    return _Records(
+        past.spark.createDataFrame(stations),
+        past.records(Topic.STATION_STATUS, system_id, _first(stations, wanted), wanted.until),
+        past.spark.createDataFrame(vehicles),
+        past.records(Topic.VEHICLE_STATUS, system_id, _first(vehicles, wanted), wanted.until),
+        sum(pc.sum(polls["entities"]).as_py() or 0 for polls in (stations, vehicles)),
     )
+
+
+def _reaching(polls: DataFrame, wanted: _Day) -> pa.Table:
+    """Those that hold into the day, or up to the moment when it begins: a few thousand rows."""
+    begins, ends = micros(wanted.day.start), micros(min(wanted.day.end, wanted.until))
+    return polls.where(f"seen < {ends} AND unseen >= {begins}").toArrow()
+
+
+def _first(polls: pa.Table, wanted: _Day) -> datetime:
+    return pc.min(polls["polled_at"]).as_py() or wanted.until
+
+
+def _figures(system_id: str, wanted: _Day, found: Found, networks: DataFrame) -> DayFigures:
+    """``span`` is the place of the hour in ``hours``, or one more for the day."""
+    day, hours, whole = wanted.day, wanted.hours, len(wanted.hours)
+    stations = _collected(aggregates.station_figures(station_evidence(found, wanted.spans)))
+    network = _collected(aggregates.network_figures(networks))
+    of_day = next((row for row in network if row["span"] == whole), None)
+    if of_day is None:
+        return DayFigures()
+    of_hours = found.pieces.where(found.pieces.span < whole)
+    rows = {
+        STATION_HOUR: aggregates.station_hour_rows(
+            day, hours, (row for row in stations if row["span"] < whole), wanted.until
+        ),
+        STATION_DAY: aggregates.station_day_rows(day, (row for row in stations if row["span"] == whole)),
+        STATION_SERVICE: aggregates.service_rows(day, hours, _collected(service_blocks(of_hours))),
+        STATION_EPISODE: aggregates.episode_rows(day, _collected(found.episodes)),
+        NETWORK_HOUR: aggregates.network_hour_rows(day, hours, system_id, network, wanted.until),
+        NETWORK_DAY: [aggregates.network_day_row(day, of_day)],
+    }
+    return DayFigures(rows, len(rows[STATION_DAY]), of_day["polls"], of_day["records"], of_day["coverage"])
+
+
+def _collected(frame: DataFrame) -> list[dict[str, Any]]:
+    return frame.toArrow().to_pylist()
 
 
 async def keep(store: Store, system_id: str, day: LocalDay, figures: DayFigures) -> None:
     """Make the store's rows of the day exactly these."""
     partition = [(system_id, day.date)]
     await store.replace(
-        {STATION_HOUR: partition, STATION_DAY: partition},
-        {STATION_HOUR: figures.hours, STATION_DAY: figures.stations},
+        dict.fromkeys(_OF_THE_DAY, partition), {table: figures.rows.get(table, ()) for table in _OF_THE_DAY}
     )
+    network = figures.rows.get(NETWORK_DAY, ())
     old = await store.read(NETWORK_DAY, (system_id,), lower=day.date, upper=day.date + timedelta(days=1))
-    if _known(old) <= _known(figures.network):
-        await store.write({NETWORK_DAY: figures.network})
+    if _known(old) <= _known(network):
+        await store.write({NETWORK_DAY: network})
         return
     # An upsert can't remove a row or make a value unknown. All days of a system are one partition.
     others = [row for row in await store.read(NETWORK_DAY, (system_id,)) if row["date"] != day.date]
-    await store.replace({NETWORK_DAY: [(system_id,)]}, {NETWORK_DAY: [*others, *figures.network]})
+    await store.replace({NETWORK_DAY: [(system_id,)]}, {NETWORK_DAY: [*others, *network]})
 
 
 def _known(rows: Sequence[Row]) -> set[str]:

@@ -196,6 +196,12 @@ def in_background(spark: SparkSession) -> None:
     spark.sparkContext.setLocalProperty("spark.scheduler.pool", BACKGROUND_POOL)
 
 
+def generate_code(spark: SparkSession, is_worth_it: bool) -> None:
+    """Whether Spark compiles code for this session's queries: for little data that takes longer than it saves."""
+    spark.conf.set("spark.sql.codegen.wholeStage", is_worth_it)
+    spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if is_worth_it else "NO_CODEGEN")
+
+
 def parallelism(settings: Settings) -> int:
     """How many tasks run at once."""
     return settings.spark_cores if is_cluster(settings.spark) else int(re.sub(r"\D", "", settings.spark))

@@ -17,7 +17,7 @@ from pipeline.model import NetworkStatus, Topic, encode
 from pipeline.ports import Consumed, Log, LogRecord, Offsets, Store, StoreError
 from pipeline.results import TOPICS, Results, read_results, results_of
 from pipeline.settings import Settings
-from pipeline.spark import parallelism
+from pipeline.spark import generate_code, parallelism
 from pipeline.tables import Table
 from pipeline.torn_polls import TornPolls
 
@@ -86,7 +86,7 @@ class Stream:
         self._torn.clear()
         ends = self._portal.call(self._log.end_offsets, TOPICS)
         self._is_small = sum(end - offsets.get(place, 0) for place, end in ends.items()) < SMALL_RECORDS
-        self._compile(available_now and not self._is_small)
+        generate_code(self._spark, available_now and not self._is_small)
         for cut in self._portal.call(self._log.steps, TOPICS, offsets):
             self._take(decoded(self._log.frame(self._spark, TOPICS, offsets, cut), TOPICS))
             offsets = {**offsets, **cut}
@@ -101,11 +101,6 @@ class Stream:
         """Take the polls that wait for something as they are; to be called when a query has ended at the log's end."""
         if self._torn:
             self._keep(self._torn.release(self._computed(self._torn.first_parts(self._spark, TOPICS))))
-
-    def _compile(self, is_worth_it: bool) -> None:
-        """Generated code is for backlogs: of a poll, Spark would compile more than it computes."""
-        self._spark.conf.set("spark.sql.codegen.wholeStage", is_worth_it)
-        self._spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if is_worth_it else "NO_CODEGEN")
 
     def warm_up(self) -> None:
         """Compute the results of nothing, so that the classes they need are loaded while the query starts."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from pipeline.model import Thresholds
 from pipeline.pieces import Span
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
+
+USUAL = Thresholds()
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 
@@ -40,14 +43,31 @@ _FEED_COLUMNS: dict[str, pa.DataType] = {
     "offset": pa.int64(),
     "is_observing": pa.bool_(),
     "hold_seconds": pa.float64(),
+    "entities_expected": pa.int64(),
+    "entities": pa.int64(),
 }
 
 
-class World(NamedTuple):
+_VEHICLE_COLUMNS: dict[str, pa.DataType] = {
+    "system_id": pa.string(),
+    "vehicle_id": pa.string(),
+    "polled_at": _TIMESTAMP,
+    "offset": pa.int64(),
+    "station_id": pa.string(),
+    "is_reserved": pa.bool_(),
+    "is_disabled": pa.bool_(),
+    "charge": pa.float64(),
+    "still_since": _TIMESTAMP,
+}
+
+
+class World:
     """Records as the log would hold them, in the order of their offsets; systems may share one world."""
 
-    statuses: Rows
-    feeds: Rows
+    def __init__(self) -> None:
+        self.statuses: Rows = []
+        self.feeds: Rows = []
+        self.vehicles: Rows = []
 
     def status(
         self, system_id: str, station_id: str, polled_at: datetime, bikes: int | None, docks: int | None, **more: Any
@@ -57,29 +77,43 @@ class World(NamedTuple):
         place = {"system_id": system_id, "station_id": station_id, "polled_at": polled_at, "offset": self.end()}
         self.statuses.append(row | place | {"bikes": bikes, "docks": docks} | more)
 
+    def vehicle(self, system_id: str, vehicle_id: str, polled_at: datetime, **more: Any) -> None:
+        """A vehicle's record; it is at no station, free and fit unless ``more`` says otherwise."""
+        row = dict.fromkeys(_VEHICLE_COLUMNS) | {"is_reserved": False, "is_disabled": False}
+        place = {"system_id": system_id, "vehicle_id": vehicle_id, "polled_at": polled_at, "offset": self.end()}
+        self.vehicles.append(row | place | more)
+
     def feed(
         self, system_id: str, polled_at: datetime, hold_seconds: float, is_observing: bool = True, **more: Any
     ) -> None:
-        """What became of the poll's station_status."""
+        """What became of the poll's station_status, or of the feed that ``more`` names."""
         place = {"system_id": system_id, "feed": "station_status", "polled_at": polled_at, "offset": self.end()}
-        self.feeds.append(place | {"is_observing": is_observing, "hold_seconds": hold_seconds} | more)
+        self.feeds.append(
+            dict.fromkeys(_FEED_COLUMNS) | place | {"is_observing": is_observing, "hold_seconds": hold_seconds} | more
+        )
 
     def end(self) -> int:
         """The next offset."""
-        return len(self.statuses) + len(self.feeds)
+        return len(self.statuses) + len(self.feeds) + len(self.vehicles)
 
     def status_table(self) -> pa.Table:
         return pa.Table.from_pylist(self.statuses, schema=pa.schema(_STATUS_COLUMNS))
+
+    def vehicle_table(self) -> pa.Table:
+        return pa.Table.from_pylist(self.vehicles, schema=pa.schema(_VEHICLE_COLUMNS))
 
     def feed_table(self) -> pa.Table:
         return pa.Table.from_pylist(self.feeds, schema=pa.schema(_FEED_COLUMNS))
 
 
 class Computed(NamedTuple):
-    """The figures by (system, station, span) and by (system, span)."""
+    """The figures by (system, station, span) and by (system, span), episodes by (system, station, kind, start) and
+    blocks by (system, station, span, bikes, docks)."""
 
     stations: dict[tuple[str, str, int], dict[str, Any]]
     networks: dict[tuple[str, int], dict[str, Any]]
+    episodes: dict[tuple[str, str, str, int], dict[str, Any]]
+    blocks: dict[tuple[str, str, int, int, int], dict[str, Any]]
 
 
 def differences(found: Mapping[Any, Row], expected: Mapping[Any, Row]) -> list[tuple[Any, ...]]:
@@ -100,22 +134,41 @@ def _is_close(one: Any, other: Any) -> bool:
     return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
 
 
-def pieces_of(spark: SparkSession, world: World, spans: Sequence[Span], until: datetime) -> DataFrame:
-    from pipeline.pieces import observing_polls, poll_pieces, span_rows
-
-    return poll_pieces(observing_polls(spark.createDataFrame(world.feed_table())), span_rows(spark, spans, until))
-
-
-def compute(spark: SparkSession, world: World, spans: Sequence[Span], until: datetime) -> Computed:
-    """The figures over these spans, by two Spark jobs."""
+def compute(
+    spark: SparkSession, world: World, spans: Sequence[Span], until: datetime, thresholds: Thresholds = USUAL
+) -> Computed:
+    """The figures over these spans, of which the last is the whole day."""
     from pipeline.aggregates import network_figures, station_figures
-    from pipeline.pieces import distinct_observations, network_pieces, station_pieces
+    from pipeline.evidence import Found, service_blocks, station_evidence
+    from pipeline.network_evidence import network_evidence
+    from pipeline.network_totals import station_totals, vehicle_totals
+    from pipeline.pieces import span_rows, station_polls, vehicle_polls
+    from pipeline.runs import observations, runs
+    from pipeline.timeline import timeline
 
-    pieces = pieces_of(spark, world, spans, until)
-    observations = distinct_observations(spark.createDataFrame(world.status_table()))
-    stations = station_figures(station_pieces(observations, pieces)).toArrow().to_pylist()
-    networks = network_figures(network_pieces(observations, pieces)).toArrow().to_pylist()
-    return Computed(
-        {(row.pop("system_id"), row.pop("station_id"), row.pop("span")): row for row in stations},
-        {(row.pop("system_id"), row.pop("span")): row for row in networks},
+    feeds = spark.createDataFrame(world.feed_table())
+    rows = span_rows(spark, spans, until)
+    whole = rows.where(rows.span == len(spans) - 1)
+    polls = spark.createDataFrame(station_polls(feeds).toArrow())
+    observed = observations(spark.createDataFrame(world.status_table()), polls).persist()
+    same = runs(observed, thresholds).persist()
+    found = Found.of(same, rows, whole)
+    stations = station_totals(observed, polls, thresholds)
+    vehicles = vehicle_totals(
+        spark.createDataFrame(world.vehicle_table()), spark.createDataFrame(vehicle_polls(feeds).toArrow()), thresholds
     )
+    known = timeline(stations.toArrow().to_pylist(), vehicles.toArrow().to_pylist())
+    networks = network_figures(network_evidence(spark.createDataFrame(known), found, rows))
+    computed = Computed(
+        _by(station_figures(station_evidence(found, rows)), "system_id", "station_id", "span"),
+        _by(networks, "system_id", "span"),
+        _by(found.episodes, "system_id", "station_id", "episode", "seen"),
+        _by(service_blocks(found.pieces), "system_id", "station_id", "span", "bikes_served", "docks_served"),
+    )
+    same.unpersist()
+    observed.unpersist()
+    return computed
+
+
+def _by(frame: DataFrame, *key: str) -> dict[Any, dict[str, Any]]:
+    return {tuple(row.pop(name) for name in key): row for row in frame.toArrow().to_pylist()}

@@ -30,7 +30,7 @@ def restless_city(day: date, zone: str) -> World:
     """Five stations over a local day and two hours to both sides, with everything that may go wrong."""
     chance = random.Random(f"{day} {zone}")
     local = local_day(day, ZoneInfo(zone))
-    world, instant = World([], []), local.start - timedelta(hours=2)
+    world, instant = World(), local.start - timedelta(hours=2)
     polls: list[datetime] = []
     while instant < local.end + timedelta(hours=2):
         polls.append(instant)
@@ -235,7 +235,7 @@ def at(tick: int) -> datetime:
 
 
 def recorded(worlds: Mapping[str, list[Publish]]) -> World:
-    world = World([], [])
+    world = World()
     for system_id, publishes in worlds.items():
         for publish in publishes:
             world.feed(system_id, at(publish.tick), publish.hold / 1000, publish.is_observing)

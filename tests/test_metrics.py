@@ -40,7 +40,7 @@ def _rows(lines: Iterator[str]) -> Iterator[list[str]]:
 
 
 def example() -> World:
-    world = World([], [])
+    world = World()
     rows = table("The example")
     for polled_at in dict.fromkeys(row[0] for row in rows):
         world.feed("brest", datetime.fromisoformat(polled_at), HOLD)

@@ -9,7 +9,7 @@ Every piece of observed time has
     bikes, docks    long     null: unknown
     places, filled_places   long   bikes and docks together where both are known, and the bikes of those
 
-every change ``delta`` (long: bikes more than before, 0 included) and ``is_flap`` (boolean: a change that the next or
+every change ``delta`` (long: bikes more than before, never 0) and ``is_flap`` (boolean: a change that the next or
 the last one took back), and every episode ``episode`` ('empty' or 'full'), ``episode_micros`` (long) and
 ``is_censored`` (boolean: it lasted at least so long).
 """
@@ -49,8 +49,13 @@ def seconds(condition: str) -> str:
     return f"coalesce(sum(CASE WHEN {condition} THEN micros END), 0) / 1000000"
 
 
+def _flow(delta: str) -> str:
+    """Of what is known to have come or gone; unknown where no count of bikes is known at all."""
+    return f"CASE WHEN count(bikes) > 0 THEN coalesce(sum({delta}), 0) END"
+
+
 def _gained(sign: str, also: str = "") -> str:
-    return f"sum(CASE WHEN {sign}delta > 0{also} THEN {sign}delta WHEN delta IS NOT NULL THEN 0 END)"
+    return _flow(f"CASE WHEN {sign}delta > 0{also} THEN {sign}delta END")
 
 
 NOT_FLAP = " AND NOT is_flap"
@@ -132,6 +137,6 @@ FLOW_METRICS = (
         "Departures without falls that a rise took back within 10 minutes, or that took back a rise.",
         DEPARTURES_DEBOUNCED,
     ),
-    Metric("net_flow", "bikes", "long", "Arrivals less departures; the same raw and debounced.", "sum(delta)"),
+    Metric("net_flow", "bikes", "long", "Arrivals less departures; the same raw and debounced.", _flow("delta")),
 )
 """What came and went between polls without a gap between them."""
