@@ -17,7 +17,7 @@ from pipeline.model import Thresholds, Topic
 from pipeline.network_evidence import network_evidence
 from pipeline.network_totals import station_totals, vehicle_totals
 from pipeline.past import Past
-from pipeline.pieces import Span, micros, span_rows, station_polls, vehicle_polls
+from pipeline.pieces import Span, reaching, span_rows, station_polls, vehicle_polls
 from pipeline.ports import Row, Store
 from pipeline.runs import observations, runs
 from pipeline.spark import generate_code
@@ -111,7 +111,10 @@ def figures_of_day(past: Past, system_id: str, day: LocalDay, until: datetime, t
 def _records(past: Past, system_id: str, wanted: _Day) -> _Records | None:
     """None when no poll reaches into the day."""
     feeds = past.records(Topic.FEED_STATUS, system_id, wanted.day.start - LONGEST_HOLD, wanted.until)
-    stations, vehicles = (_reaching(polls(feeds), wanted) for polls in (station_polls, vehicle_polls))
+    until = min(wanted.day.end, wanted.until)
+    stations, vehicles = (
+        reaching(polls(feeds), wanted.day.start, until).toArrow() for polls in (station_polls, vehicle_polls)
+    )
     if not stations.num_rows and not vehicles.num_rows:
         return None
     return _Records(
@@ -121,12 +124,6 @@ def _records(past: Past, system_id: str, wanted: _Day) -> _Records | None:
         past.records(Topic.VEHICLE_STATUS, system_id, _first(vehicles, wanted), wanted.until),
         sum(pc.sum(polls["entities"]).as_py() or 0 for polls in (stations, vehicles)),
     )
-
-
-def _reaching(polls: DataFrame, wanted: _Day) -> pa.Table:
-    """Those that hold into the day, or up to the moment when it begins: a few thousand rows."""
-    begins, ends = micros(wanted.day.start), micros(min(wanted.day.end, wanted.until))
-    return polls.where(f"seen < {ends} AND unseen >= {begins}").toArrow()
 
 
 def _first(polls: pa.Table, wanted: _Day) -> datetime:

@@ -86,6 +86,11 @@ def _held(feed_statuses: DataFrame, feeds: Sequence[str]) -> DataFrame:
     return held.select(*POLL, "seen", "unseen", "hold_seconds", "expected", "entities", before.alias("before"))
 
 
+def reaching(polls: DataFrame, begins: datetime, ends: datetime) -> DataFrame:
+    """The polls that hold into a stretch of time, or up to the moment when it begins."""
+    return polls.where(f"seen < {micros(ends)} AND unseen >= {micros(begins)}")
+
+
 def cut(stretches: DataFrame, spans: DataFrame) -> DataFrame:
     """Each stretch from ``seen`` to ``unseen`` over each span that it reaches into, for so many ``micros`` of it."""
     return stretches.join(

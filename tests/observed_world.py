@@ -142,21 +142,23 @@ def compute(
     from pipeline.evidence import Found, service_blocks, station_evidence
     from pipeline.network_evidence import network_evidence
     from pipeline.network_totals import station_totals, vehicle_totals
-    from pipeline.pieces import span_rows, station_polls, vehicle_polls
+    from pipeline.pieces import reaching, span_rows, station_polls, vehicle_polls
     from pipeline.runs import observations, runs
+    from pipeline.spark import generate_code
     from pipeline.timeline import timeline
 
+    generate_code(spark, False)
     feeds = spark.createDataFrame(world.feed_table())
     rows = span_rows(spark, spans, until)
-    whole = rows.where(rows.span == len(spans) - 1)
-    polls = spark.createDataFrame(station_polls(feeds).toArrow())
+    day = Span(spans[-1].start, min(spans[-1].end, until))
+    polls, ridden = (
+        spark.createDataFrame(reaching(held(feeds), *day).toArrow()) for held in (station_polls, vehicle_polls)
+    )
     observed = observations(spark.createDataFrame(world.status_table()), polls).persist()
     same = runs(observed, thresholds).persist()
-    found = Found.of(same, rows, whole)
+    found = Found.of(same, rows, rows.where(rows.span == len(spans) - 1))
     stations = station_totals(observed, polls, thresholds)
-    vehicles = vehicle_totals(
-        spark.createDataFrame(world.vehicle_table()), spark.createDataFrame(vehicle_polls(feeds).toArrow()), thresholds
-    )
+    vehicles = vehicle_totals(spark.createDataFrame(world.vehicle_table()), ridden, thresholds)
     known = timeline(stations.toArrow().to_pylist(), vehicles.toArrow().to_pylist())
     networks = network_figures(network_evidence(spark.createDataFrame(known), found, rows))
     computed = Computed(

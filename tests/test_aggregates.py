@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from pipeline.days import local_day
 from pipeline.pieces import Span
 from tests import figures_oracle
+from tests.counted_by_hand import DAY, STATIONS, Publish, Ridden, Seen
+from tests.counted_figures import History, every_block, every_episode, every_figure
 from tests.observed_world import World, compute, differences
 
 if TYPE_CHECKING:
@@ -88,175 +90,71 @@ def test_a_local_day_equals_duckdb(spark: SparkSession, day: date, zone: str, ho
 # Every millisecond
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
-SPANS = ((0, 40), (40, 100), (0, 100))
-COUNTS = st.one_of(st.none(), st.integers(0, 3))
+SPANS = ((0, 40), (40, 100), DAY)
+COUNTS = st.one_of(st.none(), st.integers(0, 6))
 FLAG = st.integers(0, 4).map(bool)
+SEEN = st.builds(Seen, COUNTS, COUNTS, st.sampled_from([None, 0, 2]), FLAG, FLAG, FLAG)
+CHARGES = st.sampled_from([None, 0.0, 0.2, 0.5, 1.0])
+RIDDEN = st.builds(Ridden, st.booleans(), st.booleans(), st.booleans(), CHARGES, st.integers(22, 26))
 
 
-class Seen(NamedTuple):
-    bikes: int | None
-    docks: int | None
-    is_installed: bool
-    is_renting: bool
-    is_returning: bool
+def publishes(found: st.SearchStrategy[Any], names: str) -> st.SearchStrategy[list[Publish]]:
+    listed = st.dictionaries(st.sampled_from(names), found)
+    publish = st.builds(Publish, st.integers(-30, 110), st.integers(1, 60), FLAG, st.integers(0, 4), listed)
+    return st.lists(publish, max_size=10)
 
 
-class Publish(NamedTuple):
-    """What one publish says of the poll at ``tick`` (a millisecond after START); a poll may come more than once."""
-
-    tick: int
-    hold: int
-    is_observing: bool
-    stations: dict[str, Seen]
-
-
-SEEN = st.builds(Seen, COUNTS, COUNTS, FLAG, FLAG, FLAG)
-PUBLISH = st.builds(
-    Publish, st.integers(-30, 110), st.integers(1, 60), FLAG, st.dictionaries(st.sampled_from("ABC"), SEEN)
-)
-PUBLISHES = st.lists(PUBLISH, max_size=8)
-
-
-class State(NamedTuple):
-    hold_ms: int
-    stations: dict[str, Seen]
-    is_first: bool
-
-
-def state_at(publishes: list[Publish], tick: int) -> State | None:
-    """What was known at that millisecond, by the definition and nothing else."""
-    observing = [publish for publish in publishes if publish.is_observing and publish.tick <= tick]
-    if not observing:
-        return None
-    polled = max(publish.tick for publish in observing)
-    hold = [publish.hold for publish in observing if publish.tick == polled][-1]
-    if tick >= polled + hold:
-        return None
-    stations: dict[str, Seen] = {}
-    for publish in publishes:
-        if publish.tick == polled and publish.is_observing:
-            stations |= publish.stations
-    return State(hold, stations, tick == polled)
-
-
-def mean(values: list[int | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def stock(name: str, values: list[int | None]) -> dict[str, float | None]:
-    known = [value for value in values if value is not None]
-    return {
-        f"{name}_mean": mean(values),
-        f"{name}_min": min(known, default=None),
-        f"{name}_max": max(known, default=None),
-    }
-
-
-def is_empty(seen: Seen) -> bool:
-    return seen.is_installed and seen.is_renting and seen.bikes == 0
-
-
-def is_full(seen: Seen) -> bool:
-    return seen.is_installed and seen.is_returning and seen.docks == 0
-
-
-def is_closed(seen: Seen) -> bool:
-    return not seen.is_installed or not (seen.is_renting or seen.is_returning)
-
-
-def observed(states: list[State], span_ms: int) -> dict[str, float]:
-    return {
-        "observed_seconds": len(states) / 1000,
-        "coverage": len(states) / span_ms,
-        "hold_seconds": max(state.hold_ms for state in states) / 1000,
-    }
-
-
-def station_by_hand(states: list[State], station_id: str, span_ms: int) -> dict[str, float | None]:
-    mine = [state.stations[station_id] for state in states]
-    return (
-        stock("bikes", [seen.bikes for seen in mine])
-        | stock("docks", [seen.docks for seen in mine])
-        | {
-            "empty_seconds": sum(map(is_empty, mine)) / 1000,
-            "full_seconds": sum(map(is_full, mine)) / 1000,
-            "closed_seconds": sum(map(is_closed, mine)) / 1000,
-        }
-        | observed(states, span_ms)
-    )
-
-
-def network_by_hand(states: list[State], span_ms: int) -> dict[str, float | None]:
-    def total(name: str) -> list[int | None]:
-        known = [[getattr(seen, name) for seen in state.stations.values()] for state in states]
-        return [sum(count for count in counts if count is not None) if any_known(counts) else None for counts in known]
-
-    empty, full, closed = (
-        [sum(map(condition, state.stations.values())) for state in states]
-        for condition in (is_empty, is_full, is_closed)
-    )
-    stations = sum(len(state.stations) for state in states)
-    return (
-        stock("bikes", total("bikes"))
-        | stock("docks", total("docks"))
-        | {
-            "stations_empty_mean": sum(empty) / len(states),
-            "stations_full_mean": sum(full) / len(states),
-            "stations_closed_mean": sum(closed) / len(states),
-            "empty_share": sum(empty) / stations if stations else None,
-            "full_share": sum(full) / stations if stations else None,
-        }
-        | observed(states, span_ms)
-    )
-
-
-def any_known(counts: list[int | None]) -> bool:
-    return any(count is not None for count in counts)
-
-
-def by_hand(worlds: Mapping[str, list[Publish]], until: int) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Keys and figures of every station and network and span in which anything was observed."""
-    for system_id, publishes in worlds.items():
-        for span, (begin, end) in enumerate(SPANS):
-            known = [state_at(publishes, tick) for tick in range(begin, min(end, until))]
-            states = [state for state in known if state is not None]
-            if states:
-                polls = sum(state.is_first for state in states)
-                yield (system_id, span), network_by_hand(states, end - begin) | {"polls": polls}
-            for station_id in "ABC":
-                mine = [state for state in states if station_id in state.stations]
-                if mine:
-                    yield (system_id, station_id, span), station_by_hand(mine, station_id, end - begin)
+HISTORY = st.builds(History, publishes(SEEN, STATIONS), publishes(RIDDEN, "VWX"))
 
 
 def at(tick: int) -> datetime:
     return START + timedelta(milliseconds=tick)
 
 
-def recorded(worlds: Mapping[str, list[Publish]]) -> World:
+def recorded(histories: Mapping[str, History]) -> World:
     world = World()
-    for system_id, publishes in worlds.items():
-        for publish in publishes:
-            world.feed(system_id, at(publish.tick), publish.hold / 1000, publish.is_observing)
-            for station_id, seen in publish.stations.items() if publish.is_observing else ():
-                world.status(system_id, station_id, at(publish.tick), **seen._asdict())
+    for system_id, history in histories.items():
+        for tick, hold, is_observing, expected, found in history.stations:
+            world.feed(system_id, at(tick), hold / 1000, is_observing, entities_expected=expected)
+            for station_id, seen in found.items() if is_observing else ():
+                world.status(system_id, station_id, at(tick), **seen._asdict())
+        for tick, hold, is_observing, _, found in history.vehicles:
+            world.feed(system_id, at(tick), hold / 1000, is_observing, feed="vehicle_status")
+            for vehicle_id, ridden in found.items() if is_observing else ():
+                world.vehicle(system_id, vehicle_id, at(tick), **as_record(ridden, at(tick)))
     return world
 
 
+def as_record(ridden: Ridden, polled_at: datetime) -> dict[str, Any]:
+    still_since = polled_at - timedelta(hours=ridden.still)
+    return {
+        "station_id": None if ridden.is_outside else "A",
+        "is_reserved": ridden.is_reserved,
+        "is_disabled": ridden.is_disabled,
+        "charge": ridden.charge,
+        "still_since": still_since if ridden.is_outside and not ridden.is_reserved else None,
+    }
+
+
 @settings(
-    max_examples=10,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
-    # Every step of a shrink would be two Spark jobs; the failing system is named by the comparison anyhow.
+    # Every step of a shrink would be some Spark jobs; the failing system is named by the comparison anyhow.
     phases=[Phase.explicit, Phase.generate],
 )
-@given(st.lists(PUBLISHES, min_size=40, max_size=40), st.integers(0, 100))
-def test_every_figure_equals_a_count_of_milliseconds(
-    spark: SparkSession, histories: list[list[Publish]], until: int
-) -> None:
-    worlds = {f"system-{number}": publishes for number, publishes in enumerate(histories)}
-    computed = compute(spark, recorded(worlds), [Span(at(begin), at(end)) for begin, end in SPANS], at(until))
+@given(st.lists(HISTORY, min_size=80, max_size=80), st.integers(0, 100))
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+def test_every_figure_equals_a_count_of_milliseconds(spark: SparkSession, histories: list[History], until: int) -> None:
+    systems = {f"system-{number}": history for number, history in enumerate(histories)}
+    computed = compute(spark, recorded(systems), [Span(at(begin), at(end)) for begin, end in SPANS], at(until))
     found: dict[tuple[Any, ...], dict[str, Any]] = {**computed.stations, **computed.networks}
-    assert differences(found, dict(by_hand(worlds, until))) == []
+    assert differences(found, dict(every_figure(systems, SPANS, until))) == []
+    episodes = {(*key[:3], key[3] // 1000 - START_MS): tuple(row.values()) for key, row in computed.episodes.items()}
+    assert episodes == dict(every_episode(systems, until))
+    blocks = {key: row["micros"] // 1000 for key, row in computed.blocks.items()}
+    assert blocks == every_block(systems, SPANS, until)
+
+
+START_MS = round(START.timestamp() * 1000)
