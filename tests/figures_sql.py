@@ -183,7 +183,7 @@ CREATE OR REPLACE TEMP TABLE station_total AS
     FROM poll LEFT JOIN total USING (p) LEFT JOIN moved USING (p) WHERE NOT of_vehicles;
 CREATE OR REPLACE TEMP TABLE vehicle_total AS
     WITH ridden AS (
-        SELECT DISTINCT ON (p, vehicle_id) p, t, vehicles.*
+        SELECT DISTINCT ON (p, vehicle_id) p, t, station_id, is_reserved, is_disabled, charge, still_since
         FROM vehicles JOIN poll USING (system_id, polled_at) WHERE of_vehicles ORDER BY p, vehicle_id, "offset" DESC),
     total AS (
         SELECT p, count_if(station_id IS NULL) AS outside, count_if(is_reserved) AS reserved,

@@ -107,7 +107,8 @@ def add(world: World, polled_at: datetime, bikes: int | None, hold: float = 600,
 
 
 def flows(world: World, until: datetime = TOMORROW) -> tuple[int, int, int, int]:
-    row, network = computed(world, until).days["x", "S"], computed(world, until).networks["x"]
+    found = computed(world, until)
+    row, network = found.days["x", "S"], found.networks["x"]
     names = ("arrivals", "departures", "arrivals_debounced", "departures_debounced")
     assert row["net_flow"] == row["arrivals"] - row["departures"]
     assert row["net_flow"] == row["arrivals_debounced"] - row["departures_debounced"]
@@ -176,6 +177,19 @@ def test_a_gap_is_unknown_and_until_cuts() -> None:
     assert computed(world, MIDNIGHT - timedelta(hours=1)) == Oracle({}, {}, {}, {}, {})
 
 
+def test_what_holds_over_midnight_is_cut_and_censored() -> None:
+    world = city([(-15, 3), (-5, 0), (2, 3), (1435, 0), (1445, 3)])
+    row = computed(world).days["x", "S"]
+    assert {key[3]: tuple(spell.values()) for key, spell in computed(world).episodes.items()} == {
+        MIDNIGHT: (120, True),
+        MIDNIGHT + timedelta(minutes=1435): (300, True),
+    }
+    assert (row["arrivals"], row["departures"], row["observed_seconds"]) == (3, 0, 120 + 600 + 300)
+    # Already so until the day's begin, though seen again at just that instant.
+    (spell,) = computed(city([(-15, 3), (-5, 0), (0, 0), (2, 3)])).episodes.values()
+    assert spell == {"seconds": 120, "is_censored": True}
+
+
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (DAY, 24)])
 def test_days_of_23_and_25_hours(day: date, hours: int) -> None:
     start = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=1 + (day != date(2026, 3, 29)))
@@ -188,10 +202,9 @@ def test_days_of_23_and_25_hours(day: date, hours: int) -> None:
         1,
         (hours + 1) // 2 * 3600,
     )
-    # The hours are empty by turns; that of the day's begin was not so before, that of its end still is.
-    assert sorted(spell["is_censored"] for spell in found.episodes.values()) == [False] * (
-        (hours - 1) // 2 + (hours % 2 == 0)
-    ) + [True] * (hours % 2)
+    # The hours are empty by turns: the first was not so before the day's begin, an odd last one still is at its end.
+    assert [row["empty_episodes"], len(found.episodes)] == [(hours + 1) // 2] * 2
+    assert sum(spell["is_censored"] for spell in found.episodes.values()) == hours % 2
 
 
 def test_the_greatest_offset_counts() -> None:
@@ -229,7 +242,8 @@ def test_medians_take_the_censored_for_longer(lengths: list[tuple[int, bool]], m
         add(world, begins + timedelta(minutes=1), 0, hold=60 * minutes)
         if not is_censored:
             add(world, begins + timedelta(minutes=1 + minutes), 3, hold=60)
-    row, network = computed(world).days["x", "S"], computed(world).networks["x"]
+    found = computed(world)
+    row, network = found.days["x", "S"], found.networks["x"]
     expected = (len(lengths), None if median is None else 60 * median)
     assert (row["empty_episodes"], row["empty_episode_median_seconds"]) == expected
     assert (network["empty_episodes"], network["empty_episode_median_seconds"]) == expected
@@ -248,7 +262,7 @@ def test_a_system_of_vehicles_only() -> None:
     assert (day["fleet_mean"], day["hold_seconds"], day["polls"], day["arrivals"]) == (1, 600, 0, None)
     assert (day["charge_median_mean"], day["low_charge_share"], late["charge_median_mean"]) == (0.1, 1, None)
     assert late["vehicles_observed_seconds"] == 480
-    # A poll of stations that reached into the day makes both needed.
+    # A poll of stations that holds up to just the day's begin makes both needed.
     world.feed("v", MIDNIGHT - timedelta(minutes=10), 600)
     assert computed(world).networks["v"]["fleet_mean"] is None
 
