@@ -7,12 +7,23 @@ from typing import Annotated
 
 import strawberry
 
-from backend import figures, history
+from backend import figures, history, service_levels, typical_weeks
 from backend.context import Context
 from backend.figures import Ranked
 from backend.types.field import resolved
 from backend.types.figures import StationFigures, StationHour, metric_values
+from backend.types.service_level import (
+    FromHour,
+    MinBikes,
+    MinDocks,
+    StationServiceLevel,
+    Target,
+    ToHour,
+    Weekdays,
+    question,
+)
 from backend.types.status import StationStatus
+from backend.types.typical_week import TypicalHour
 from backend.view import View
 from pipeline.model import StationInformation
 from pipeline.ports import Row
@@ -89,6 +100,38 @@ class Station:
     ) -> list[StationDay]:
         rows = await figures.station_days(info.context, self.system_id, self.id, first, last)
         return [StationDay.of_row(self, row) for row in rows]
+
+    @resolved("For which share of the observed time it had the bikes and docks that are asked for.")
+    async def service_level(
+        self,
+        info: Info,
+        first: FromDay,
+        last: Annotated[datetime.date, to_day(service_levels.MOST_STATION_DAYS)],
+        min_bikes: MinBikes = 1,
+        min_docks: MinDocks = 1,
+        from_hour: FromHour = 0,
+        to_hour: ToHour = 24,
+        weekdays: Weekdays = None,
+        target: Target = 0.9,
+    ) -> StationServiceLevel:
+        asked = question(min_bikes, min_docks, from_hour, to_hour, weekdays, target)
+        level = await service_levels.station_service(info.context, self.system_id, self.id, asked, first, last)
+        return StationServiceLevel.of(self, level)
+
+    @resolved("The 168 local hours of the week, Monday 0 h first: what each was like over the last weeks.")
+    async def typical_week(
+        self,
+        info: Info,
+        weeks: Annotated[
+            int, strawberry.argument(description=f"Over how many weeks, 1 to {typical_weeks.MOST_WEEKS}.")
+        ] = 8,
+        last: Annotated[
+            datetime.date | None,
+            strawberry.argument(name="to", description="The last local day of the weeks; null: yesterday."),
+        ] = None,
+    ) -> list[TypicalHour]:
+        hours = await typical_weeks.station_week(info.context, self.system_id, self.id, weeks, last)
+        return [TypicalHour.of(hour) for hour in hours]
 
 
 @strawberry.type(description="A station's figures over one local day; of the current day, what was computed so far.")

@@ -9,7 +9,7 @@ from typing import Annotated
 import strawberry
 from strawberry import argument
 
-from backend import figures, history
+from backend import figures, history, service_levels
 from backend.pagination import After, Connection, First, check_first, cut
 from backend.selection import StationFilter, VehicleFilter
 from backend.types.feed import Feed, Poll, SystemHealth
@@ -17,6 +17,16 @@ from backend.types.field import resolved
 from backend.types.figures import StationMetric
 from backend.types.network import NetworkDay, NetworkStatus
 from backend.types.place import BBox, Bounds, Near
+from backend.types.service_level import (
+    FromHour,
+    MinBikes,
+    MinDocks,
+    ServiceLevel,
+    Target,
+    ToHour,
+    Weekdays,
+    question,
+)
 from backend.types.station import (
     FromDay,
     FromInstant,
@@ -165,6 +175,23 @@ class System:
         rows = await figures.day_of_stations(info.context, self.id, date)
         known = [row for row in rows if row["station_id"] in self.view.live.stations]
         return [StationDay.of_row(self._station(str(row["station_id"])), row) for row in known]
+
+    @resolved("For which share of the observed time its stations had the bikes and docks that are asked for.")
+    async def service_level(
+        self,
+        info: Info,
+        first_day: FromDay,
+        last_day: Annotated[datetime.date, to_day(service_levels.MOST_DAYS)],
+        min_bikes: MinBikes = 1,
+        min_docks: MinDocks = 1,
+        from_hour: FromHour = 0,
+        to_hour: ToHour = 24,
+        weekdays: Weekdays = None,
+        target: Target = 0.9,
+    ) -> ServiceLevel:
+        asked = question(min_bikes, min_docks, from_hour, to_hour, weekdays, target)
+        found = await service_levels.network_service(info.context, self.id, asked, first_day, last_day)
+        return ServiceLevel.of(asked, found, self.view.live.stations, self._station)
 
     def _station(self, station_id: str) -> Station:
         return Station.of(self.view, self.view.live.stations[station_id])
