@@ -53,6 +53,7 @@ SHORT_ROWS = 10
 INTROSPECTED_ROWS = 5
 # What a field that reads the store costs beside its rows, in fields.
 LOOKUP_COST = 20
+LOOKUP_ARGUMENTS = frozenset({"from", "date", "weeks"})
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _page(digits: str) -> int:
 
 
 def _is_lookup(definition: GraphQLField) -> bool:
-    return "from" in definition.args or "date" in definition.args
+    return not LOOKUP_ARGUMENTS.isdisjoint(definition.args)
 
 
 def _at_least(depth: int) -> str:

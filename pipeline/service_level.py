@@ -16,12 +16,15 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from pipeline.days import local_day
+from pipeline.tables import ColumnType
 
 MOST_COUNT = 5
 """Blocks tell counts up to this one, which stands for all greater ones too: thresholds up to it are exact."""
 
 UNKNOWN = -1
 """The count in a block of time in which it was not known."""
+
+SECOND = 1_000_000
 
 EVERY_DAY = frozenset(range(7))
 
@@ -101,6 +104,28 @@ class Level(NamedTuple):
     def is_kept(self) -> bool | None:
         """Whether the share reaches the target; None when nothing was observed."""
         return None if self.share is None else self.share >= self.target
+
+    def figures(self) -> dict[str, Any]:
+        """What is told of the level, by the names in FIGURES; times in seconds."""
+        return {
+            "share": self.share,
+            "kept_seconds": self.seen.kept / SECOND,
+            "observed_seconds": self.seen.observed / SECOND,
+            "asked_seconds": self.asked / SECOND,
+            "coverage": self.coverage,
+            "is_kept": self.is_kept,
+        }
+
+
+FIGURES: Mapping[str, ColumnType] = {
+    "share": "double",
+    "kept_seconds": "double",
+    "observed_seconds": "double",
+    "asked_seconds": "double",
+    "coverage": "double",
+    "is_kept": "boolean",
+}
+"""What is told of a level, and of which type each is."""
 
 
 def hours_text(blocks: Iterable[Block]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.days import local_day
+from pipeline.tables import ColumnType
 
 DAYS, HOURS = 7, 24
 
@@ -33,16 +34,16 @@ Rows = Sequence[Mapping[str, Any]]
 class Spread(NamedTuple):
     """How a count was spread in an hour of the week; all None when it was not known in any week.
 
-    ``mean`` is over the observed time, ``least`` and ``greatest`` are of any instant; the quartiles are of the means
+    ``mean`` is over the observed time, ``min`` and ``max`` are of any instant; the quartiles are of the means
     that the hour had in the single weeks, each week counting once.
     """
 
     mean: float | None = None
-    least: int | None = None
+    min: int | None = None
     low_quartile: float | None = None
     median: float | None = None
     high_quartile: float | None = None
-    greatest: int | None = None
+    max: int | None = None
 
 
 class TypicalHour(NamedTuple):
@@ -58,6 +59,33 @@ class TypicalHour(NamedTuple):
     coverage: float
     bikes: Spread
     docks: Spread
+
+    def figures(self) -> dict[str, Any]:
+        """What is told of the hour, by the names in FIGURES (weekday as its number)."""
+        spreads = {"bikes": self.bikes, "docks": self.docks}
+        told = {f"{count}_{name}": value for count, one in spreads.items() for name, value in one._asdict().items()}
+        return {name: getattr(self, name) for name in self._fields[:-2]} | told
+
+
+SPREAD: Mapping[str, ColumnType] = {
+    "mean": "double",
+    "min": "long",
+    "low_quartile": "double",
+    "median": "double",
+    "high_quartile": "double",
+    "max": "long",
+}
+"""Of which type the fields of a Spread are."""
+
+FIGURES: Mapping[str, ColumnType] = {
+    "weekday": "long",
+    "hour": "long",
+    "weeks": "long",
+    "observed_seconds": "double",
+    "coverage": "double",
+    **{f"{count}_{name}": kind for count in ("bikes", "docks") for name, kind in SPREAD.items()},
+}
+"""What is told of an hour of the week, and of which type each is."""
 
 
 def typical_week(rows: Iterable[Mapping[str, Any]], days: Iterable[date], zone: ZoneInfo) -> list[TypicalHour]:

@@ -62,6 +62,10 @@ def test_a_map_of_a_thousand_stations_is_within_the_limits() -> None:
             "The query may have to resolve 122002 fields; at most 50000 are answered.",
         ),
         (
+            "{ system(id: 1) { stations(first: 500) { nodes { typicalWeek { hour } } } } }",
+            "The query may have to resolve 61002 fields; at most 50000 are answered.",
+        ),
+        (
             "{ system(id: 1) { a: stations(first: -99999) { nodes { id } } stations(first: "
             + "9" * 5000
             + ") { nodes { "

@@ -157,7 +157,7 @@ PLACES = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STRETCHES, QUESTIONS, PLACES)
 def test_every_level_equals_a_count_of_seconds(
     history: list[tuple[str, int, int, int | None, int | None]], question: Question, place: tuple[str, date]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 from strawberry import argument
@@ -17,8 +17,6 @@ from pipeline.service_level import EVERY_DAY, MOST_COUNT, Level, Question
 
 if TYPE_CHECKING:
     from backend.types.station import Station
-
-SECOND = 1_000_000
 
 MinBikes = Annotated[
     int, argument(description=f"At least so many bikes to rent, 0 to {MOST_COUNT}; 0 asks nothing of the bikes.")
@@ -60,7 +58,7 @@ class StationServiceLevel(ServiceFigures):
 
     @classmethod
     def of(cls, station: Station, level: Level) -> StationServiceLevel:
-        return cls(station=station, **_figures(level))
+        return cls(station=station, **level.figures())
 
 
 @strawberry.type(description="The service level of a system over local days: the sums over its stations.")
@@ -95,7 +93,7 @@ class ServiceLevel(ServiceFigures):
             stations_observed=len(levels),
             levels=[item for item in found.stations.items() if item[0] in declared],
             station_of=station_of,
-            **_figures(found.network),
+            **found.network.figures(),
         )
 
     @resolved("The declared stations that were observed, the least share first, those without one last.")
@@ -113,14 +111,3 @@ def question(
         return Question(min_bikes, min_docks, from_hour, to_hour, days, target)
     except ValueError as error:
         raise BadInput(str(error)) from error
-
-
-def _figures(level: Level) -> dict[str, Any]:
-    return {
-        "share": level.share,
-        "kept_seconds": level.seen.kept / SECOND,
-        "observed_seconds": level.seen.observed / SECOND,
-        "asked_seconds": level.asked / SECOND,
-        "coverage": level.coverage,
-        "is_kept": level.is_kept,
-    }

@@ -8,7 +8,6 @@ import strawberry
 
 from backend.types.weekday import Weekday
 from pipeline import typical_week
-from pipeline.typical_week import Spread
 
 
 def _mean(count: str) -> Any:
@@ -54,23 +53,4 @@ class TypicalHour:
 
     @classmethod
     def of(cls, hour: typical_week.TypicalHour) -> TypicalHour:
-        return cls(
-            weekday=Weekday(hour.weekday),
-            hour=hour.hour,
-            weeks=hour.weeks,
-            observed_seconds=hour.observed_seconds,
-            coverage=hour.coverage,
-            **_figures("bikes", hour.bikes),
-            **_figures("docks", hour.docks),
-        )
-
-
-def _figures(count: str, spread: Spread) -> dict[str, Any]:
-    return {
-        f"{count}_mean": spread.mean,
-        f"{count}_min": spread.least,
-        f"{count}_low_quartile": spread.low_quartile,
-        f"{count}_median": spread.median,
-        f"{count}_high_quartile": spread.high_quartile,
-        f"{count}_max": spread.greatest,
-    }
+        return cls(**hour.figures() | {"weekday": Weekday(hour.weekday)})
