@@ -7,11 +7,13 @@ from typing import Annotated
 
 import strawberry
 
-from backend import figures, history, service_levels, typical_weeks
+from backend import episodes, figures, history, service_levels, typical_weeks
 from backend.context import Context
-from backend.figures import Ranked
+from backend.ranking import Ranked
+from backend.seen_capacity import UNSEEN
+from backend.types.episode import Episode, States
 from backend.types.field import resolved
-from backend.types.figures import StationFigures, StationHour, metric_values
+from backend.types.figures import StationFigures, StationHour, figure_columns, metric_values
 from backend.types.service_level import (
     FromHour,
     MinBikes,
@@ -61,12 +63,16 @@ class Station:
     observed_capacity: int | None = strawberry.field(
         description="The most bikes, docks and disabled ones seen at once in the last 30 days with data; null: none."
     )
+    capacity_is_placeholder: bool | None = strawberry.field(
+        description="Whether capacity is a placeholder, by what was seen at the station; null: not known."
+    )
     status: StationStatus | None = strawberry.field(
         description="The station now; null when it was never seen. When it is old its state is UNKNOWN."
     )
 
     @classmethod
     def of(cls, view: View, information: StationInformation) -> Station:
+        seen = view.live.capacities.get(information.station_id, UNSEEN)
         return cls(
             system_id=information.system_id,
             id=strawberry.ID(information.station_id),
@@ -74,7 +80,8 @@ class Station:
             lat=information.lat,
             lon=information.lon,
             capacity=information.capacity,
-            observed_capacity=view.live.capacities.get(information.station_id),
+            observed_capacity=seen.docks,
+            capacity_is_placeholder=seen.is_placeholder,
             status=view.status(information.station_id),
         )
 
@@ -92,14 +99,28 @@ class Station:
         first: FromDay,
         last: Annotated[datetime.date, to_day(figures.MOST_HOUR_DAYS)],
     ) -> list[StationHour]:
-        return await figures.station_hours(info.context, self.system_id, self.id, first, last)
+        columns = figure_columns(info, "start", "date", "hour")
+        rows = await figures.station_hours(info.context, self.system_id, self.id, first, last, columns)
+        return [StationHour.of_row(row) for row in rows]
 
     @resolved("Figures of each local day computed so far, in order of time.")
     async def days(
         self, info: Info, first: FromDay, last: Annotated[datetime.date, to_day(figures.MOST_DAYS)]
     ) -> list[StationDay]:
-        rows = await figures.station_days(info.context, self.system_id, self.id, first, last)
+        columns = figure_columns(info, "date")
+        rows = await figures.station_days(info.context, self.system_id, self.id, first, last, columns)
         return [StationDay.of_row(self, row) for row in rows]
+
+    @resolved("For how long the station was empty or full without a break, in order of time.")
+    async def episodes(
+        self,
+        info: Info,
+        first: FromDay,
+        last: Annotated[datetime.date, to_day(episodes.MOST_STATION_DAYS)],
+        states: States = None,
+    ) -> list[Episode]:
+        rows = await episodes.of_station(info.context, self.system_id, self.id, first, last, states)
+        return [Episode.of_row(self, row) for row in rows]
 
     @resolved("For which share of the observed time it had the bikes and docks that are asked for.")
     async def service_level(
@@ -147,7 +168,9 @@ class StationDay(StationFigures):
 
 @strawberry.type(description="A station's place in a ranking over several local days.")
 class StationRank:
-    rank: int = strawberry.field(description="1 for the greatest value; equal values are in order of station id.")
+    rank: int = strawberry.field(
+        description="1 for the value that comes first; equal values are in order of station id."
+    )
     station: Station = strawberry.field(description="The station.")
     value: float = strawberry.field(description="The metric over the days.")
     coverage: float = strawberry.field(description="Observed time as a share of the whole range of days, 0 to 1.")
