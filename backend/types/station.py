@@ -11,6 +11,7 @@ from backend import episodes, figures, history, service_levels, typical_weeks
 from backend.context import Context
 from backend.ranking import Ranked
 from backend.seen_capacity import UNSEEN
+from backend.series import LEAST_POINTS, MOST_POINTS
 from backend.types.episode import Episode, States
 from backend.types.field import resolved
 from backend.types.figures import StationFigures, StationHour, figure_columns, metric_values
@@ -24,7 +25,7 @@ from backend.types.service_level import (
     Weekdays,
     question,
 )
-from backend.types.status import StationStatus
+from backend.types.status import SeriesPoint, StationStatus
 from backend.types.typical_week import TypicalHour
 from backend.view import View
 from pipeline.model import StationInformation
@@ -35,12 +36,16 @@ Info = strawberry.Info[Context, None]
 FromInstant = Annotated[
     datetime.datetime, strawberry.argument(name="from", description="The range's first instant, included.")
 ]
-ToInstant = Annotated[
-    datetime.datetime,
-    strawberry.argument(
-        name="to", description=f"The range's end, excluded; at most {history.MOST_DAYS} days after from."
-    ),
-]
+
+
+def to_instant(most_days: int) -> object:
+    """The argument ``to`` of a range of instants."""
+    return strawberry.argument(
+        name="to", description=f"The range's end, excluded; at most {most_days} days after from."
+    )
+
+
+ToInstant = Annotated[datetime.datetime, to_instant(history.MOST_DAYS)]
 FromDay = Annotated[datetime.date, strawberry.argument(name="from", description="The first local day.")]
 
 
@@ -91,6 +96,23 @@ class Station:
     )
     async def history(self, info: Info, start: FromInstant, end: ToInstant) -> list[StationStatus]:
         return await history.station_history(info.context, self.system_id, self.id, start, end)
+
+    @resolved(
+        "The history of a long range in few points: of what is too much to be told, the least and the greatest of bikes"
+        " and docks are kept, and where nothing was seen. A point holds until the next."
+    )
+    async def series(
+        self,
+        info: Info,
+        start: FromInstant,
+        end: Annotated[datetime.datetime, to_instant(history.MOST_SERIES_DAYS)],
+        points: Annotated[
+            int,
+            strawberry.argument(description=f"How many at most, from {LEAST_POINTS} to {MOST_POINTS}."),
+        ] = 1000,
+    ) -> list[SeriesPoint]:
+        found = await history.station_series(info.context, self.system_id, self.id, start, end, points)
+        return [SeriesPoint.of(point) for point in found]
 
     @resolved("Figures of each local hour computed so far, in order of time.")
     async def hours(
