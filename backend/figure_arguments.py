@@ -8,6 +8,7 @@ from datetime import date, datetime
 from starlette.datastructures import QueryParams
 
 from backend import ranges
+from backend.context import Context
 from backend.scalars import BadInput, parse_date, parse_instant
 
 
@@ -54,6 +55,33 @@ class Arguments:
             raise BadInput(msg)
         return text.lower()
 
+    def whole(self, name: str, default: int) -> int:
+        """The argument as a whole number."""
+        text = self.text(name)
+        try:
+            return default if text is None else int(text)
+        except ValueError:
+            msg = f"{name}: {self._given[name][:80]!r} is not a whole number."
+            raise BadInput(msg) from None
+
+    def number(self, name: str, default: float) -> float:
+        """The argument as a decimal number."""
+        text = self.text(name)
+        try:
+            return default if text is None else float(text)
+        except ValueError:
+            msg = f"{name}: {self._given[name][:80]!r} is not a number."
+            raise BadInput(msg) from None
+
     def values(self) -> list[str]:
         """All that was given, as it was written."""
         return list(self._given.values())
+
+
+def station_of(context: Context, system_id: str, given: Arguments) -> str | None:
+    """The argument ``station``, None when it was not given; raises BadInput unless the system declared it."""
+    station_id = given.text("station")
+    if station_id is not None and station_id not in context.live.systems[system_id].stations:
+        msg = f"station: {station_id[:80]!r} is no station of {system_id}."
+        raise BadInput(msg)
+    return station_id

@@ -7,13 +7,12 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from backend import ranking
+from backend import asked_sources, ranking
 from backend.changes import Changes, Step
 from backend.context import Context
-from backend.figure_arguments import Arguments
+from backend.figure_arguments import Arguments, station_of
 from backend.measures import MEASURES
 from backend.ranges import days
-from backend.scalars import BadInput
 from backend.types.ranking import RankOrder, StationMetric
 from pipeline.ports import Row, Value
 from pipeline.tables import (
@@ -48,15 +47,6 @@ class Source(NamedTuple):
     columns: Mapping[str, ColumnType]
     takes: tuple[str, ...]
     read: Callable[[Context, str, Arguments], Rows]
-
-
-def station_of(context: Context, system_id: str, given: Arguments) -> str | None:
-    """The argument ``station``, None when it was not given; raises BadInput unless the system declared it."""
-    station_id = given.text("station")
-    if station_id is not None and station_id not in context.live.systems[system_id].stations:
-        msg = f"station: {station_id[:80]!r} is no station of {system_id}."
-        raise BadInput(msg)
-    return station_id
 
 
 async def _of_stations(table: Table, most_days: int, context: Context, system_id: str, given: Arguments) -> Rows:
@@ -165,6 +155,10 @@ SOURCES: Mapping[str, Source] = {
     "station-days": _stations(STATION_DAY, MOST_DAYS_OF_ALL),
     "episodes": _stations(STATION_EPISODE, MOST_DAYS_OF_ALL),
     "ranking": Source(RANKING_COLUMNS, (*RANGE, "metric", "order"), _ranking),
+    "service-level": Source(
+        asked_sources.SERVICE_COLUMNS, (*RANGE, *asked_sources.SERVICE_ARGUMENTS), asked_sources.service_level_rows
+    ),
+    "typical-week": Source(asked_sources.WEEK_COLUMNS, asked_sources.WEEK_ARGUMENTS, asked_sources.typical_week_rows),
     "station-history": Source(HISTORY_COLUMNS, (*RANGE, "station"), _station_history),
     "network-hours": Source(NETWORK_HOUR.columns, RANGE, _network_hours),
     "network-days": Source(NETWORK_DAY.columns, RANGE, _network_days),

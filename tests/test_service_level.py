@@ -24,24 +24,18 @@ from pipeline.service_level import (
     seen_by_station,
 )
 from tests.service_oracle import Stretch, tell
+from tests.service_rows import SECOND, service_row
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = date(2026, 6, 1)
-SECOND = 1_000_000
 
 MORNING = ((5, 5, 5, 3600), (6, 5, 3, 2700), (6, 1, 5, 600), (7, 2, -1, 1200), (7, 0, 5, 900), (7, 3, 4, 1500))
 """Local hour, bikes, docks, seconds of the example in docs/metrics.md."""
 
 
-def row(station_id: str, *blocks: Block) -> dict[str, Any]:
-    """A row of station_service; the blocks are in seconds."""
-    text = hours_text((hour, bikes, docks, seconds * SECOND) for hour, bikes, docks, seconds in blocks)
-    return {"station_id": station_id, "hours": text}
-
-
 def seconds_of(question: Question, *blocks: Block) -> tuple[float, float]:
     """Kept and observed seconds of one station."""
-    seen = seen_by_station([row("a", *blocks)], question)["a"]
+    seen = seen_by_station([service_row("a", *blocks)], question)["a"]
     return seen.kept / SECOND, seen.observed / SECOND
 
 
@@ -54,7 +48,7 @@ def test_equal_blocks_are_summed_and_put_in_order() -> None:
 
 def test_the_example_of_the_documentation() -> None:
     question = Question(min_bikes=2, min_docks=2, from_hour=6, to_hour=8)
-    seen = seen_by_station([row("a", *MORNING), row("b", (6, 4, 5, 3600))], question)
+    seen = seen_by_station([service_row("a", *MORNING), service_row("b", (6, 4, 5, 3600))], question)
     asked = asked_micros(question, [MONDAY], PARIS)
     station, network = levels_of(seen, asked, 0.9)["a"], network_level(seen, asked, 0.9)
     assert (station.share, station.coverage, station.is_kept) == (4200 / 5700, 5700 / 7200, False)

@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from backend.context import Context
-from pipeline.service_level import hours_text
+from pipeline.ports import Row
+from pipeline.service_level import Block
 from pipeline.tables import STATION_SERVICE
+from tests.service_rows import service_row
 from tests.small_city import SYSTEM, ask, fill, open_context, refusal
 
-SECOND = 1_000_000
 MONDAY = date(2026, 11, 16)
 FIGURES = "share keptSeconds observedSeconds askedSeconds coverage isKept"
 MORNING = 'from: "2026-11-16", to: "2026-11-17", minBikes: 2, minDocks: 2, fromHour: 6, toHour: 8'
@@ -25,10 +26,9 @@ async def context(tmp_path: Path) -> AsyncIterator[Context]:
         yield context
 
 
-def row(station_id: str, *blocks: tuple[int, int, int, int], day: date = MONDAY) -> dict[str, Any]:
-    """A row of station_service; the blocks are in seconds."""
-    text = hours_text((hour, bikes, docks, seconds * SECOND) for hour, bikes, docks, seconds in blocks)
-    return {"date": day, "station_id": station_id, "hours": text}
+def row(station_id: str, *blocks: Block, day: date = MONDAY) -> Row:
+    """A row of station_service of that day."""
+    return {"date": day, **service_row(station_id, *blocks)}
 
 
 async def fill_two_days(context: Context) -> None:
