@@ -17,6 +17,7 @@ from backend.connections import Caps, Connections
 from backend.context import Context
 from backend.exports import Exports
 from backend.feed_metrics import FeedMetrics
+from backend.figure_exports import FigureExports
 from backend.health import Health
 from backend.health_watch import HealthWatch
 from backend.live import LiveTable
@@ -77,6 +78,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> S
             WebSocketRoute("/graphql", sockets),
             *health.routes(),
             *Exports(context).routes(),
+            *FigureExports(context).routes(),
             *pages.routes(),
         ],
         middleware=[Middleware(SecurityHeaders)],

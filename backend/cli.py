@@ -82,7 +82,10 @@ def serve(data: Data = None, host: Host = None, port: Port = None, listener: Lis
         if listener is None:
             screen.print(address(bound))
         from backend.server import serve as run_server
+        from pipeline.no_pandas import refuse_pandas
 
+        # Parquet files are written without it.
+        refuse_pandas()
         with stoppable("Stopped serving."):
             run_server(settings, bound)
 

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from itertools import chain
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
+from backend.changes import Changes, Step
 from backend.context import Context
-from backend.ranges import check_instants, days, gather, months
+from backend.ranges import check_instants, days, gather
 from backend.scalars import BadInput
+from backend.series import Point, Series, check_points
 from backend.types.network import NetworkStatus
 from backend.types.status import StationStatus
-from pipeline import model
-from pipeline.model import Thresholds, station_state
 from pipeline.ports import Row
 from pipeline.tables import NETWORK_HISTORY, STATION_HISTORY
 
 MOST_DAYS = 31
+MOST_SERIES_DAYS = 366
 MOST_POINTS = 10_000
 
-# Rows of the table live for 400 days: what a station held at an instant was written at most so many months before.
-_MONTHS_BACK = 13
+# What a series tells; the rest of a year's rows need not be read.
+_SERIES_COLUMNS = tuple(name for name in STATION_HISTORY.columns if name not in ("month", "last_reported"))
 
 
 async def station_history(
@@ -35,87 +37,37 @@ async def station_history(
     instant. Raises BadInput.
     """
     check_instants(start, end, MOST_DAYS)
-    rows = _Rows(context, system_id, station_id)
-    stored = [*await rows.before(start), *await rows.between(start, end), *await rows.after(end)]
-    newest = context.live.systems[system_id].statuses.get(station_id)
-    records = _with_tail([_record(row) for row in stored], newest)
-    entries = _series(records, newest, context.clock(), context.settings.thresholds)
-    return _held(entries, start, end)
+    return [_entry(step) async for steps in Changes(context, system_id, station_id).steps(start, end) for step in steps]
 
 
-class _Rows:
-    """The rows of station_history of one station."""
-
-    def __init__(self, context: Context, system_id: str, station_id: str) -> None:
-        self._context = context
-        self._station = (system_id, station_id)
-
-    async def before(self, instant: datetime) -> list[Row]:
-        """The last row before the instant, in a list; or none."""
-        here = await self._read(months(instant, instant), upper=instant, limit=1, newest_first=True)
-        if here:
-            return here
-        first = instant - timedelta(days=31 * _MONTHS_BACK)
-        return (await self._read(months(first, instant)[:-1], limit=1, newest_first=True))[-1:]
-
-    async def between(self, start: datetime, end: datetime) -> list[Row]:
-        return await self._read(months(start, end), lower=start, upper=end)
-
-    async def after(self, instant: datetime) -> list[Row]:
-        """The first row at the instant or later, in a list; or none."""
-        return (await self._read(months(instant, self._context.clock()), lower=instant, limit=1))[:1]
-
-    async def _read(self, parts: Iterable[int], **bounds: Any) -> list[Row]:
-        store = self._context.store
-        answers = await gather(lambda month: store.read(STATION_HISTORY, (*self._station, month), **bounds), parts)
-        return list(chain.from_iterable(answers))
+def _entry(step: Step) -> StationStatus:
+    if step.is_gap:
+        return StationStatus.unknown(step.record, step.since)
+    return StationStatus.of(step.record, step.state)
 
 
-def _record(row: Row) -> model.StationStatus:
-    values: dict[str, Any] = {name: value for name, value in row.items() if name != "month"}
-    return model.StationStatus(**values, changed=True, stations_in_poll=0)
+async def station_series(
+    context: Context, system_id: str, station_id: str, start: datetime, end: datetime, most: int
+) -> list[Point]:
+    """The station's history on [start, end) in at most so many points (`backend/series.py`); raises BadInput."""
+    check_instants(start, end, MOST_SERIES_DAYS)
+    check_points(most)
+    series = Series(start, end, most)
+    async for steps in Changes(context, system_id, station_id, _SERIES_COLUMNS).steps(start, end):
+        # A month can have ten thousand changes.
+        await asyncio.to_thread(_take, series, steps)
+    return series.points()
 
 
-def _with_tail(records: list[model.StationStatus], newest: model.StationStatus | None) -> list[model.StationStatus]:
-    """The records, and the newest one when it is a change, or ends a gap, that the store does not have yet."""
-    if newest is None or (records and newest.polled_at <= records[-1].polled_at):
-        return records
-    if records and _shown(newest) == _shown(records[-1]) and newest.polled_at < _trusted_until(records[-1], newest):
-        return records
-    return [*records, newest]
+def _take(series: Series, steps: Iterable[Step]) -> None:
+    series.take([_point(step) for step in steps])
 
 
-def _shown(record: model.StationStatus) -> tuple[object, ...]:
-    counts = (record.bikes, record.docks, record.bikes_disabled, record.docks_disabled)
-    return (*counts, record.is_installed, record.is_renting, record.is_returning)
-
-
-def _trusted_until(record: model.StationStatus, following: model.StationStatus) -> datetime:
-    """When the record's state stops holding unless the following one comes first."""
-    seen_at = max(record.polled_at, following.seen_before or record.polled_at)
-    return seen_at + timedelta(seconds=record.hold_seconds)
-
-
-def _series(
-    records: Sequence[model.StationStatus], newest: model.StationStatus | None, now: datetime, thresholds: Thresholds
-) -> list[StationStatus]:
-    entries: list[StationStatus] = []
-    for record, following in zip(records, [*records[1:], None], strict=False):
-        entries.append(StationStatus.of(record, station_state(record, record.polled_at, thresholds)))
-        until = _trusted_until(record, following) if following else _trusted_last(record, newest)
-        if until < (following.polled_at if following else now):
-            entries.append(StationStatus.unknown(record, until))
-    return entries
-
-
-def _trusted_last(record: model.StationStatus, newest: model.StationStatus | None) -> datetime:
-    seen = record if newest is None or newest.polled_at < record.polled_at else newest
-    return seen.polled_at + timedelta(seconds=seen.hold_seconds)
-
-
-def _held(entries: list[StationStatus], start: datetime, end: datetime) -> list[StationStatus]:
-    before = [entry for entry in entries if entry.polled_at <= start]
-    return before[-1:] + [entry for entry in entries if start < entry.polled_at < end]
+def _point(step: Step) -> Point:
+    record = step.record
+    if step.is_gap:
+        return Point(step.since, step.state, None, None)
+    return Point(step.since, step.state, record.bikes, record.docks)
 
 
 async def network_history(

@@ -35,6 +35,7 @@ from graphql.type.definition import is_interface_type, is_object_type
 from strawberry.schema.schema import validate_document
 
 from backend.pagination import MAX_FIRST
+from backend.series import MOST_POINTS
 
 MAX_TOKENS = 1000
 MAX_DEPTH = 16
@@ -53,6 +54,7 @@ SHORT_ROWS = 10
 INTROSPECTED_ROWS = 5
 # What a field that reads the store costs beside its rows, in fields.
 LOOKUP_COST = 20
+LOOKUP_ARGUMENTS = frozenset({"from", "date", "weeks"})
 
 
 @dataclass(frozen=True)
@@ -168,8 +170,9 @@ def _rows(node: FieldNode, definition: GraphQLField | None, parent: GraphQLNamed
     """How many objects the field is taken to answer with."""
     if definition is None:
         return 1
-    if "first" in definition.args:
-        return _first(node, definition)
+    for name, most in (("first", MAX_FIRST), ("points", MOST_POINTS)):
+        if name in definition.args:
+            return _asked(node, definition, name, most)
     if not is_list_type(get_nullable_type(definition.type)):
         return 1
     if parent is not None and parent.name.endswith("Connection"):
@@ -181,22 +184,22 @@ def _rows(node: FieldNode, definition: GraphQLField | None, parent: GraphQLNamed
     return RANGE_ROWS if definition.args else SHORT_ROWS
 
 
-def _first(node: FieldNode, definition: GraphQLField) -> int:
+def _asked(node: FieldNode, definition: GraphQLField, name: str, most: int) -> int:
     for argument in node.arguments or ():
-        if argument.name.value == "first":
+        if argument.name.value == name:
             # A variable's value is not known here: the answer is cached for all of them.
-            return _page(argument.value.value) if isinstance(argument.value, IntValueNode) else MAX_FIRST
-    default = definition.args["first"].default_value
-    return default if isinstance(default, int) else MAX_FIRST
+            return _number(argument.value.value, most) if isinstance(argument.value, IntValueNode) else most
+    default = definition.args[name].default_value
+    return default if isinstance(default, int) else most
 
 
-def _page(digits: str) -> int:
-    """What the literal stands for, within what a page may hold; the field itself refuses what is outside."""
-    return min(max(int(digits), 0), MAX_FIRST) if len(digits) < 10 else MAX_FIRST
+def _number(digits: str, most: int) -> int:
+    """What the literal stands for, within what the field answers; the field itself refuses what is outside."""
+    return min(max(int(digits), 0), most) if len(digits) < 10 else most
 
 
 def _is_lookup(definition: GraphQLField) -> bool:
-    return "from" in definition.args or "date" in definition.args
+    return not LOOKUP_ARGUMENTS.isdisjoint(definition.args)
 
 
 def _at_least(depth: int) -> str:

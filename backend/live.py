@@ -16,6 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from backend.pulse import Pulse
+from backend.seen_capacity import SeenCapacity
 from pipeline.model import (
     FeedStatus,
     NetworkStatus,
@@ -50,8 +51,8 @@ class LiveSystem:
     """What is known of one system now; changed by the relay only, in the event loop.
 
     ``stations`` and ``statuses`` are by station id, ``feeds`` by feed name, and ``vehicles`` by vehicle id: those of
-    the newest poll that carried the vehicle feed. ``capacities`` is the observed capacity of each station, in docks,
-    as last computed. ``polled_at`` is the newest poll that observed the stations, ``as_of`` the instant for which
+    the newest poll that carried the vehicle feed. ``capacities`` is the observed capacity of each station, as last
+    computed. ``polled_at`` is the newest poll that observed the stations, ``as_of`` the instant for which
     the states were last judged, and ``expired`` the stations that were unknown by then, each with the instant at
     which its observation became too old (NEVER where the newest poll did not see it, ALWAYS where that is all we know).
     ``memo`` is free for what readers derive from the stations; it is emptied when they change. ``moved_at`` is the
@@ -67,7 +68,7 @@ class LiveSystem:
     feeds: dict[str, FeedStatus] = field(default_factory=dict)
     observed: dict[str, FeedStatus] = field(default_factory=dict)
     network: NetworkStatus | None = None
-    capacities: dict[str, int] = field(default_factory=dict)
+    capacities: dict[str, SeenCapacity] = field(default_factory=dict)
 
     polled_at: datetime | None = None
     vehicles_polled_at: datetime = NEVER

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
 from backend.live import NEVER, VEHICLE_FEEDS, LiveSystem, LiveTable
+from backend.seen_capacity import SeenCapacity
 from pipeline.model import (
     FeedStatus,
     NetworkStatus,
@@ -80,9 +81,10 @@ async def _newest_network(system: LiveSystem, system_id: str, store: Store) -> N
     return None
 
 
-async def _capacities(system_id: str, store: Store) -> dict[str, int]:
-    rows = await store.read(STATION_CAPACITY, (system_id,))
-    return {str(row["station_id"]): int(str(row["capacity_observed"])) for row in rows if row["capacity_observed"]}
+async def _capacities(system_id: str, store: Store) -> dict[str, SeenCapacity]:
+    rows: list[Mapping[str, Any]] = [*await store.read(STATION_CAPACITY, (system_id,))]
+    # A station at which nothing was ever seen has no observed capacity.
+    return {row["station_id"]: SeenCapacity(row["capacity_observed"] or None, row["is_placeholder"]) for row in rows}
 
 
 def _record(kind: type[Kind], row: Row, **more: Any) -> Kind:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from backend.csv_cells import csv_cell
 from backend.types.station import Station
 from backend.view import View
 from pipeline.model import utc_text
@@ -51,7 +52,7 @@ def csv_text(view: View) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows(view))
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows(view))
     return text.getvalue().encode()
 
 
@@ -82,7 +83,3 @@ def _row(station: Station) -> dict[str, Any]:
 
 def _time(instant: Any) -> str | None:
     return None if instant is None else utc_text(instant)
-
-
-def _cell(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value

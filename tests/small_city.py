@@ -11,6 +11,7 @@ from typing import Any
 from backend.context import Context
 from backend.live import LiveSystem, LiveTable
 from backend.schema import schema
+from backend.seen_capacity import SeenCapacity
 from pipeline.model import (
     FeedState,
     FeedStatus,
@@ -121,7 +122,7 @@ def small_city() -> LiveSystem:
             "v4": vehicle("v4"),
         },
         network=network(),
-        capacities={"g": 14},
+        capacities={"g": SeenCapacity(14)},
     )
     statuses = [status("g", 0, 10), status("l", 5, 9, bikes_disabled=1), status("o", 4, 12)]
     city.load(statuses, [feed("station_status"), feed("station_information")], NOW)

@@ -62,12 +62,20 @@ def test_a_map_of_a_thousand_stations_is_within_the_limits() -> None:
             "The query may have to resolve 122002 fields; at most 50000 are answered.",
         ),
         (
+            "{ system(id: 1) { stations(first: 500) { nodes { typicalWeek { hour } } } } }",
+            "The query may have to resolve 61002 fields; at most 50000 are answered.",
+        ),
+        (
             "{ system(id: 1) { a: stations(first: -99999) { nodes { id } } stations(first: "
             + "9" * 5000
             + ") { nodes { "
             + "id " * 60
             + "} } } }",
             "The query may have to resolve 61003 fields; at most 50000 are answered.",
+        ),
+        (
+            "{ systems { station(id: 1) { series(from: 1, to: 2, points: 1999) { bikes docks state } } } }",
+            "The query may have to resolve 60191 fields; at most 50000 are answered.",
         ),
         (
             "".join(f"fragment f{number} on Query {{ __typename }} " for number in range(61)) + "{ __typename }",

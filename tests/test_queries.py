@@ -9,6 +9,7 @@ import pytest
 from backend.context import Context
 from backend.live import LiveSystem
 from backend.schema import schema
+from backend.seen_capacity import SeenCapacity
 from pipeline.model import FeedState, SystemInformation
 from tests.small_city import NOW, POLL, SYSTEM, ask, feed, minutes, open_context, vehicle
 
@@ -76,8 +77,14 @@ async def test_a_station_is_answered_with_all_that_is_known_of_it(context: Conte
 
 
 async def test_capacities_that_nobody_knows_are_null(context: Context) -> None:
-    answer = await ask(context, 'station(id: "l") { capacity observedCapacity }')
-    assert answer == {"station": {"capacity": None, "observedCapacity": None}}
+    answer = await ask(context, 'station(id: "l") { capacity observedCapacity capacityIsPlaceholder }')
+    assert answer == {"station": {"capacity": None, "observedCapacity": None, "capacityIsPlaceholder": None}}
+
+
+async def test_a_declared_capacity_that_is_a_placeholder_is_told_as_such(context: Context) -> None:
+    context.live.systems[SYSTEM].capacities["g"] = SeenCapacity(14, is_placeholder=True)
+    answer = await ask(context, 'station(id: "g") { capacity observedCapacity capacityIsPlaceholder }')
+    assert answer == {"station": {"capacity": 10, "observedCapacity": 14, "capacityIsPlaceholder": True}}
 
 
 async def test_a_vehicle_is_answered_with_its_station(context: Context) -> None:

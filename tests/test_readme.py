@@ -30,7 +30,7 @@ def test_each_query_of_the_readme_is_valid(query: str) -> None:
 
 
 def test_the_readme_has_queries_and_a_subscription() -> None:
-    assert [query.split()[0] for query in QUERIES] == ["query", "query", "subscription"]
+    assert [query.split()[0] for query in QUERIES] == ["query", "query", "query", "subscription"]
 
 
 def test_every_setting_is_explained() -> None:

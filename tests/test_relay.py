@@ -18,6 +18,7 @@ from prometheus_client import generate_latest
 from backend import relay as relay_module
 from backend.live import LiveTable
 from backend.relay import Relay
+from backend.seen_capacity import SeenCapacity
 from backend.telemetry import Telemetry
 from pipeline.model import Topic, encode
 from pipeline.ports import LogRecord, Row
@@ -179,7 +180,7 @@ async def test_it_reads_the_observed_capacities_again_now_and_then(
         await found.until(found.bikes)
         row: Row = {"system_id": SYSTEM, "station_id": "a", "capacity_observed": 12, "date": poller.polled_at.date()}
         await found.store.write({STATION_CAPACITY: [row]})
-        await found.until(lambda: found.table.systems[SYSTEM].capacities == {"a": 12})
+        await found.until(lambda: found.table.systems[SYSTEM].capacities == {"a": SeenCapacity(12)})
 
 
 async def test_a_store_that_fails_later_is_counted_and_the_live_state_goes_on(

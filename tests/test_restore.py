@@ -10,6 +10,7 @@ import pytest
 
 from backend.live import LiveTable
 from backend.restore import restore, restore_capacities
+from backend.seen_capacity import SeenCapacity
 from pipeline.model import FeedState, Record
 from pipeline.ports import Row
 from pipeline.settings import Settings
@@ -55,13 +56,20 @@ async def restored(tmp_path: Path) -> LiveTable:
                 ],
                 NETWORK_HISTORY: [row(NETWORK_HISTORY, network(old), day=old.date()), _totals()],
                 STATION_CAPACITY: [
-                    {"system_id": "brest", "station_id": "g", "capacity_observed": 14, "date": POLL.date()}
+                    _capacity("g", 14, is_placeholder=True),
+                    _capacity("l", 0, is_placeholder=False),
+                    _capacity("o", 12, is_placeholder=None),
                 ],
             }
         )
         await restore(table, store, NOW)
         await restore_capacities(table, store)
     return table
+
+
+def _capacity(station_id: str, docks: int, *, is_placeholder: bool | None) -> dict[str, Any]:
+    row = {"system_id": "brest", "station_id": station_id, "date": POLL.date()}
+    return {**row, "capacity_observed": docks, "is_placeholder": is_placeholder}
 
 
 def _totals() -> dict[str, Any]:
@@ -72,9 +80,17 @@ def _totals() -> dict[str, Any]:
 async def test_the_newest_of_everything_is_restored(restored: LiveTable) -> None:
     system = restored.systems["brest"]
     assert system.information is not None
-    assert (system.information.name, system.stations["g"].name, system.capacities) == ("Vélo", "Gare", {"g": 14})
+    assert (system.information.name, system.stations["g"].name) == ("Vélo", "Gare")
     assert (system.statuses["g"].bikes, system.statuses["g"].docks, system.polled_at) == (0, None, POLL)
     assert (system.network and system.network.polled_at, list(system.vehicles)) == (POLL, ["v1"])
+
+
+async def test_capacities_are_restored_with_what_they_say_of_the_declared_ones(restored: LiveTable) -> None:
+    assert restored.systems["brest"].capacities == {
+        "g": SeenCapacity(14, is_placeholder=True),
+        "l": SeenCapacity(None, is_placeholder=False),
+        "o": SeenCapacity(12, is_placeholder=None),
+    }
 
 
 async def test_a_feed_keeps_why_it_was_not_taken(restored: LiveTable) -> None:

@@ -12,6 +12,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceTyp
 from backend.context import Context
 from backend.schema import schema, sdl
 from pipeline.metrics import NETWORK_METRICS, STATION_METRICS
+from tests.figure_rows import camel
 from tests.small_city import ask, open_context
 
 FILE = Path("backend/schema.graphql")
@@ -55,14 +56,10 @@ def test_everything_in_the_schema_is_described() -> None:
     assert [name for name, description in found.items() if not description] == []
 
 
-def camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
-
-
 def test_every_metric_is_a_field_with_its_meaning_and_unit() -> None:
     found = dict(described())
-    metrics = {kind: STATION_METRICS for kind in ("StationHour", "StationDay")} | {"NetworkDay": NETWORK_METRICS}
+    metrics = {kind: STATION_METRICS for kind in ("StationFigures", "StationHour", "StationDay")}
+    metrics |= {kind: NETWORK_METRICS for kind in ("NetworkFigures", "NetworkHour", "NetworkDay")}
     for kind, wanted in metrics.items():
         told = [found.get(f"{kind}.{camel(metric.name)}") for metric in wanted]
         assert told == [f"{metric.description} Unit: {metric.unit}." for metric in wanted]

@@ -1,15 +1,13 @@
-"""The network's totals: at one poll, and over a local day."""
+"""The network's totals at one poll."""
 
 from __future__ import annotations
 
 import datetime
 from operator import attrgetter, itemgetter
-from typing import Any
 
 import strawberry
 
 from pipeline import model
-from pipeline.metrics import NETWORK_METRICS
 from pipeline.ports import Row
 
 
@@ -52,42 +50,8 @@ class NetworkStatus:
         return cls(**dict(zip(_FIELDS, _of_row(row), strict=True)))
 
 
-_METRICS = {metric.name: metric for metric in NETWORK_METRICS}
-
-
-def _metric(name: str) -> Any:
-    metric = _METRICS[name]
-    return strawberry.field(description=f"{metric.description} Unit: {metric.unit}.")
-
-
-@strawberry.type(description="The network's figures over one local day; counts are sums over its stations.")
-class NetworkDay:
-    date: datetime.date = strawberry.field(description="The local day.")
-    polls: int = strawberry.field(description="Polls that observed the network.")
-    bikes_mean: float | None = _metric("bikes_mean")
-    bikes_min: int | None = _metric("bikes_min")
-    bikes_max: int | None = _metric("bikes_max")
-    docks_mean: float | None = _metric("docks_mean")
-    docks_min: int | None = _metric("docks_min")
-    docks_max: int | None = _metric("docks_max")
-    stations_empty_mean: float | None = _metric("stations_empty_mean")
-    stations_full_mean: float | None = _metric("stations_full_mean")
-    stations_closed_mean: float | None = _metric("stations_closed_mean")
-    empty_share: float | None = _metric("empty_share")
-    full_share: float | None = _metric("full_share")
-    observed_seconds: float = _metric("observed_seconds")
-    coverage: float = _metric("coverage")
-    hold_seconds: float | None = _metric("hold_seconds")
-
-    @classmethod
-    def of_row(cls, row: Row) -> NetworkDay:
-        """From a row of the table network_day."""
-        return cls(**{name: row[name] for name in _DAY_FIELDS})  # type: ignore[arg-type]  # typed by the table
-
-
 _COUNTS = ("empty", "nearly_empty", "full", "nearly_full", "closed", "unknown")
 _FIELDS = tuple(NetworkStatus.__annotations__)
 _COLUMNS = tuple(f"stations_{name}" if name in _COUNTS else name for name in _FIELDS)
 _of_record = attrgetter(*_COLUMNS)
 _of_row = itemgetter(*_COLUMNS)
-_DAY_FIELDS = tuple(NetworkDay.__annotations__)

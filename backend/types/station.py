@@ -7,12 +7,26 @@ from typing import Annotated
 
 import strawberry
 
-from backend import figures, history
+from backend import episodes, figures, history, service_levels, typical_weeks
 from backend.context import Context
-from backend.figures import Ranked
+from backend.ranking import Ranked
+from backend.seen_capacity import UNSEEN
+from backend.series import LEAST_POINTS, MOST_POINTS
+from backend.types.episode import Episode, States
 from backend.types.field import resolved
-from backend.types.figures import StationFigures, StationHour, metric_values
-from backend.types.status import StationStatus
+from backend.types.figures import StationFigures, StationHour, figure_columns, metric_values
+from backend.types.service_level import (
+    FromHour,
+    MinBikes,
+    MinDocks,
+    StationServiceLevel,
+    Target,
+    ToHour,
+    Weekdays,
+    question,
+)
+from backend.types.status import SeriesPoint, StationStatus
+from backend.types.typical_week import TypicalHour
 from backend.view import View
 from pipeline.model import StationInformation
 from pipeline.ports import Row
@@ -22,12 +36,16 @@ Info = strawberry.Info[Context, None]
 FromInstant = Annotated[
     datetime.datetime, strawberry.argument(name="from", description="The range's first instant, included.")
 ]
-ToInstant = Annotated[
-    datetime.datetime,
-    strawberry.argument(
-        name="to", description=f"The range's end, excluded; at most {history.MOST_DAYS} days after from."
-    ),
-]
+
+
+def to_instant(most_days: int) -> object:
+    """The argument ``to`` of a range of instants."""
+    return strawberry.argument(
+        name="to", description=f"The range's end, excluded; at most {most_days} days after from."
+    )
+
+
+ToInstant = Annotated[datetime.datetime, to_instant(history.MOST_DAYS)]
 FromDay = Annotated[datetime.date, strawberry.argument(name="from", description="The first local day.")]
 
 
@@ -50,12 +68,16 @@ class Station:
     observed_capacity: int | None = strawberry.field(
         description="The most bikes, docks and disabled ones seen at once in the last 30 days with data; null: none."
     )
+    capacity_is_placeholder: bool | None = strawberry.field(
+        description="Whether capacity is a placeholder, by what was seen at the station; null: not known."
+    )
     status: StationStatus | None = strawberry.field(
         description="The station now; null when it was never seen. When it is old its state is UNKNOWN."
     )
 
     @classmethod
     def of(cls, view: View, information: StationInformation) -> Station:
+        seen = view.live.capacities.get(information.station_id, UNSEEN)
         return cls(
             system_id=information.system_id,
             id=strawberry.ID(information.station_id),
@@ -63,7 +85,8 @@ class Station:
             lat=information.lat,
             lon=information.lon,
             capacity=information.capacity,
-            observed_capacity=view.live.capacities.get(information.station_id),
+            observed_capacity=seen.docks,
+            capacity_is_placeholder=seen.is_placeholder,
             status=view.status(information.station_id),
         )
 
@@ -74,6 +97,23 @@ class Station:
     async def history(self, info: Info, start: FromInstant, end: ToInstant) -> list[StationStatus]:
         return await history.station_history(info.context, self.system_id, self.id, start, end)
 
+    @resolved(
+        "The history of a long range in few points: of what is too much to be told, the least and the greatest of bikes"
+        " and docks are kept, and where nothing was seen. A point holds until the next."
+    )
+    async def series(
+        self,
+        info: Info,
+        start: FromInstant,
+        end: Annotated[datetime.datetime, to_instant(history.MOST_SERIES_DAYS)],
+        points: Annotated[
+            int,
+            strawberry.argument(description=f"How many at most, from {LEAST_POINTS} to {MOST_POINTS}."),
+        ] = 1000,
+    ) -> list[SeriesPoint]:
+        found = await history.station_series(info.context, self.system_id, self.id, start, end, points)
+        return [SeriesPoint.of(point) for point in found]
+
     @resolved("Figures of each local hour computed so far, in order of time.")
     async def hours(
         self,
@@ -81,14 +121,60 @@ class Station:
         first: FromDay,
         last: Annotated[datetime.date, to_day(figures.MOST_HOUR_DAYS)],
     ) -> list[StationHour]:
-        return await figures.station_hours(info.context, self.system_id, self.id, first, last)
+        columns = figure_columns(info, "start", "date", "hour")
+        rows = await figures.station_hours(info.context, self.system_id, self.id, first, last, columns)
+        return [StationHour.of_row(row) for row in rows]
 
     @resolved("Figures of each local day computed so far, in order of time.")
     async def days(
         self, info: Info, first: FromDay, last: Annotated[datetime.date, to_day(figures.MOST_DAYS)]
     ) -> list[StationDay]:
-        rows = await figures.station_days(info.context, self.system_id, self.id, first, last)
+        columns = figure_columns(info, "date")
+        rows = await figures.station_days(info.context, self.system_id, self.id, first, last, columns)
         return [StationDay.of_row(self, row) for row in rows]
+
+    @resolved("For how long the station was empty or full without a break, in order of time.")
+    async def episodes(
+        self,
+        info: Info,
+        first: FromDay,
+        last: Annotated[datetime.date, to_day(episodes.MOST_STATION_DAYS)],
+        states: States = None,
+    ) -> list[Episode]:
+        rows = await episodes.of_station(info.context, self.system_id, self.id, first, last, states)
+        return [Episode.of_row(self, row) for row in rows]
+
+    @resolved("For which share of the observed time it had the bikes and docks that are asked for.")
+    async def service_level(
+        self,
+        info: Info,
+        first: FromDay,
+        last: Annotated[datetime.date, to_day(service_levels.MOST_STATION_DAYS)],
+        min_bikes: MinBikes = 1,
+        min_docks: MinDocks = 1,
+        from_hour: FromHour = 0,
+        to_hour: ToHour = 24,
+        weekdays: Weekdays = None,
+        target: Target = 0.9,
+    ) -> StationServiceLevel:
+        asked = question(min_bikes, min_docks, from_hour, to_hour, weekdays, target)
+        level = await service_levels.station_service(info.context, self.system_id, self.id, asked, first, last)
+        return StationServiceLevel.of(self, level)
+
+    @resolved("The 168 local hours of the week, Monday 0 h first: what each was like over the last weeks.")
+    async def typical_week(
+        self,
+        info: Info,
+        weeks: Annotated[
+            int, strawberry.argument(description=f"Over how many weeks, 1 to {typical_weeks.MOST_WEEKS}.")
+        ] = 8,
+        last: Annotated[
+            datetime.date | None,
+            strawberry.argument(name="to", description="The last local day of the weeks; null: yesterday."),
+        ] = None,
+    ) -> list[TypicalHour]:
+        hours = await typical_weeks.station_week(info.context, self.system_id, self.id, weeks, last)
+        return [TypicalHour.of(hour) for hour in hours]
 
 
 @strawberry.type(description="A station's figures over one local day; of the current day, what was computed so far.")
@@ -104,7 +190,9 @@ class StationDay(StationFigures):
 
 @strawberry.type(description="A station's place in a ranking over several local days.")
 class StationRank:
-    rank: int = strawberry.field(description="1 for the greatest value; equal values are in order of station id.")
+    rank: int = strawberry.field(
+        description="1 for the value that comes first; equal values are in order of station id."
+    )
     station: Station = strawberry.field(description="The station.")
     value: float = strawberry.field(description="The metric over the days.")
     coverage: float = strawberry.field(description="Observed time as a share of the whole range of days, 0 to 1.")

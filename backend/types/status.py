@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from backend.series import Point
 from backend.types.enum import describe
 from pipeline import model
 from pipeline.model import StationState
@@ -77,3 +78,17 @@ class StationStatus:
             polled_at=since,
             last_reported=record.last_reported,
         )
+
+
+@strawberry.type(description="What held of a station, in a series that is thinned out.")
+class SeriesPoint:
+    polled_at: datetime = strawberry.field(
+        description="Since when: the instant of the poll that saw it, or the one at which it became unknown."
+    )
+    state: StationState = strawberry.field(description="The state that follows from the counts and the flags.")
+    bikes: int | None = strawberry.field(description="Bikes available to rent.")
+    docks: int | None = strawberry.field(description="Docks available to return a bike to.")
+
+    @classmethod
+    def of(cls, point: Point) -> SeriesPoint:
+        return cls(polled_at=point.since, state=point.state, bikes=point.bikes, docks=point.docks)

@@ -9,14 +9,27 @@ from typing import Annotated
 import strawberry
 from strawberry import argument
 
-from backend import figures, history
+from backend import episodes, figures, history, ranking, service_levels
 from backend.pagination import After, Connection, First, check_first, cut
 from backend.selection import StationFilter, VehicleFilter
+from backend.types.episode import Episode, States
 from backend.types.feed import Feed, Poll, SystemHealth
 from backend.types.field import resolved
-from backend.types.figures import StationMetric
-from backend.types.network import NetworkDay, NetworkStatus
+from backend.types.figures import figure_columns
+from backend.types.network import NetworkStatus
+from backend.types.network_figures import NetworkDay, NetworkHour
 from backend.types.place import BBox, Bounds, Near
+from backend.types.ranking import RankOrder, StationMetric
+from backend.types.service_level import (
+    FromHour,
+    MinBikes,
+    MinDocks,
+    ServiceLevel,
+    Target,
+    ToHour,
+    Weekdays,
+    question,
+)
 from backend.types.station import (
     FromDay,
     FromInstant,
@@ -135,36 +148,79 @@ class System:
     ) -> list[NetworkStatus]:
         return await history.network_history(info.context, self.id, start, end, step_seconds)
 
-    @resolved("Stations by a metric over local days, the greatest value first; those never observed are left out.")
+    @resolved("Stations by a metric over local days; those never observed are left out.")
     async def ranking(
         self,
         info: Info,
         metric: Annotated[StationMetric, argument(description="What to rank by.")],
         first_day: FromDay,
-        last_day: Annotated[datetime.date, to_day(figures.MOST_DAYS)],
+        last_day: Annotated[datetime.date, to_day(ranking.MOST_DAYS)],
         first: First = 10,
+        order: Annotated[RankOrder, argument(description="Which end comes first.")] = RankOrder.GREATEST,
     ) -> list[StationRank]:
         check_first(first)
-        ranked = await figures.rank(info.context, self.id, metric, first_day, last_day)
+        ranked = await ranking.rank(info.context, self.id, metric, first_day, last_day, order)
         known = [entry for entry in ranked if entry.station_id in self.view.live.stations]
         return [
             StationRank.of(number, self._station(entry.station_id), entry)
             for number, entry in enumerate(known[:first], start=1)
         ]
 
+    @resolved(
+        "For how long stations were empty or full without a break, the longest first, then in order of time; those of"
+        " stations that are not declared any more are left out."
+    )
+    async def episodes(
+        self,
+        info: Info,
+        first_day: FromDay,
+        last_day: Annotated[datetime.date, to_day(episodes.MOST_DAYS)],
+        states: States = None,
+        first: First = 100,
+    ) -> list[Episode]:
+        check_first(first)
+        declared = self.view.live.stations.keys()
+        rows = await episodes.longest(info.context, self.id, declared, first_day, last_day, states, first)
+        return [Episode.of_row(self._station(str(row["station_id"])), row) for row in rows]
+
+    @resolved("The network's figures of each local hour computed so far, in order of time.")
+    async def network_hours(
+        self, info: Info, first_day: FromDay, last_day: Annotated[datetime.date, to_day(figures.MOST_HOUR_DAYS)]
+    ) -> list[NetworkHour]:
+        rows = await figures.network_hours(info.context, self.id, first_day, last_day)
+        return [NetworkHour.of_row(row) for row in rows]
+
     @resolved("The network's figures of each local day computed so far, in order of time.")
     async def network_days(
         self, info: Info, first_day: FromDay, last_day: Annotated[datetime.date, to_day(figures.MOST_NETWORK_DAYS)]
     ) -> list[NetworkDay]:
-        return await figures.network_days(info.context, self.id, first_day, last_day)
+        rows = await figures.network_days(info.context, self.id, first_day, last_day)
+        return [NetworkDay.of_row(row) for row in rows]
 
     @resolved("The figures of every station on one local day, by station id.")
     async def station_days(
         self, info: Info, date: Annotated[datetime.date, argument(description="The local day.")]
     ) -> list[StationDay]:
-        rows = await figures.day_of_stations(info.context, self.id, date)
+        rows = await figures.day_of_stations(info.context, self.id, date, figure_columns(info, "date", "station_id"))
         known = [row for row in rows if row["station_id"] in self.view.live.stations]
         return [StationDay.of_row(self._station(str(row["station_id"])), row) for row in known]
+
+    @resolved("For which share of the observed time its stations had the bikes and docks that are asked for.")
+    async def service_level(
+        self,
+        info: Info,
+        first_day: FromDay,
+        last_day: Annotated[datetime.date, to_day(service_levels.MOST_DAYS)],
+        min_bikes: MinBikes = 1,
+        min_docks: MinDocks = 1,
+        from_hour: FromHour = 0,
+        to_hour: ToHour = 24,
+        weekdays: Weekdays = None,
+        target: Target = 0.9,
+    ) -> ServiceLevel:
+        asked = question(min_bikes, min_docks, from_hour, to_hour, weekdays, target)
+        found = await service_levels.network_service(info.context, self.id, asked, first_day, last_day)
+        return ServiceLevel.of(asked, found, self.view.live.stations, self._station)
 
     def _station(self, station_id: str) -> Station:
         return Station.of(self.view, self.view.live.stations[station_id])

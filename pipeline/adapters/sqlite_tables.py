@@ -115,15 +115,15 @@ def _order(table: Table, *, newest_first: bool) -> str:
 
 def decode(table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Row]:
     """Rows of `select`, with the columns ``names``, as the port gives them."""
-    decoders = [(name, decoder) for name in names if (decoder := _KINDS[table.columns[name]].decode)]
-    decoded: list[Row] = []
-    for values in rows:
-        row: dict[str, Value] = dict(zip(names, values, strict=True))
-        for name, decoder in decoders:
-            if row[name] is not None:
-                row[name] = decoder(row[name])
-        decoded.append(row)
-    return decoded
+    # A loop of Python's own over the rows takes half as long again, which shows where there are thousands.
+    decoded: list[dict[str, Value]] = [dict(zip(names, values, strict=True)) for values in rows]
+    for name in names:
+        decoder = _KINDS[table.columns[name]].decode
+        if decoder:
+            for row in decoded:
+                if row[name] is not None:
+                    row[name] = decoder(row[name])
+    return decoded  # type: ignore[return-value]  # a list of rows that nobody else has
 
 
 def bring_up_to_date(connection: sqlite3.Connection, table: Table) -> None:
