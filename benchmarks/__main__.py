@@ -19,6 +19,7 @@ BENCHMARKS = (
     "stream_throughput",
     "fanout",
     "batch",
+    "serving",
     "cassandra_store",
     "kafka_log",
     "kafka_throughput",
