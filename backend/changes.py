@@ -45,7 +45,8 @@ class Changes:
             if later:
                 yield first + later
                 first = []
-        yield first
+        if first:
+            yield first
 
     async def _all(self, start: datetime, end: datetime) -> AsyncIterator[list[Step]]:
         rows = await self._before(start)

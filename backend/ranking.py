@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import chain
 from math import fsum
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from backend.measures import MEASURES, Days, Measure, Span
 from backend.ranges import days, gather
 from backend.types.ranking import RankOrder, StationMetric
 from pipeline.days import local_day, time_zone
+from pipeline.ports import Row
 from pipeline.tables import STATION_DAY
 
 MOST_DAYS = 92
@@ -36,28 +38,27 @@ async def rank(
     measure = MEASURES[metric.value]
     columns = tuple(dict.fromkeys(("station_id", "observed_seconds", measure.column)))
 
-    stations: Stations = defaultdict(Days.none)
+    async def read(day: date) -> list[Row]:
+        return await context.store.read(STATION_DAY, (system_id, day), columns=columns)
 
-    async def take(day: date) -> float:
-        """Put the day to the stations' others, and say how much of it had passed; its rows are not kept."""
-        rows = await context.store.read(STATION_DAY, (system_id, day), columns=columns)
-        _take(stations, rows, measure.column)
-        return _elapsed_seconds(rows)
-
-    elapsed = await gather(take, days(first, last, MOST_DAYS))
+    # All are read before any is looked at: this thread and the store's would keep each other waiting.
+    answers = await gather(read, days(first, last, MOST_DAYS))
+    stations = _by_station(chain.from_iterable(answers), measure.column)
     if not stations:
         return []
-    span = Span(_span_seconds(context, system_id, first, last), fsum(elapsed))
+    span = Span(_span_seconds(context, system_id, first, last), fsum(map(_elapsed_seconds, answers)))
     return sorted(_ranked(stations, measure, span), key=_KEYS[order])
 
 
-def _take(stations: Stations, rows: Iterable[Mapping[str, Any]], column: str) -> None:
+def _by_station(rows: Iterable[Mapping[str, Any]], column: str) -> Stations:
+    stations: Stations = defaultdict(Days.none)
     for row in rows:
         value, observed = row[column], row["observed_seconds"]
         if value is not None and observed:
             known = stations[row["station_id"]]
             known.values.append(value)
             known.observed.append(observed)
+    return stations
 
 
 def _ranked(stations: Stations, measure: Measure, span: Span) -> list[Ranked]:

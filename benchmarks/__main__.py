@@ -20,6 +20,7 @@ BENCHMARKS = (
     "fanout",
     "batch",
     "service_level",
+    "serving",
     "cassandra_store",
     "kafka_log",
     "kafka_throughput",
