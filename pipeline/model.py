@@ -277,3 +277,10 @@ def _stocked_state(status: StationStatus, thresholds: Thresholds) -> StationStat
     if docks is not None and docks <= thresholds.nearly_full:
         return StationState.NEARLY_FULL
     return StationState.UNKNOWN if bikes is None and docks is None else StationState.NORMAL
+
+
+def is_abandoned(vehicle: VehicleStatus, thresholds: Thresholds) -> bool | None:
+    """Whether a vehicle outside stations had stood still for long when it was seen; None: not known."""
+    if vehicle.still_since is not None:
+        return vehicle.polled_at - vehicle.still_since >= timedelta(hours=thresholds.abandoned_hours)
+    return False if vehicle.station_id is not None or vehicle.is_reserved else None
