@@ -6,6 +6,7 @@ over every combination of inputs.
 
 from __future__ import annotations
 
+from pipeline.conditions import is_empty, is_full
 from pipeline.model import Thresholds, Topic
 
 VEHICLE_FEEDS = ("vehicle_status", "free_bike_status")
@@ -25,11 +26,6 @@ def state_sql(thresholds: Thresholds, status: str = "status", now: str = "polled
         WHEN {status}.docks <= {thresholds.nearly_full} THEN 'NEARLY_FULL'
         WHEN {status}.bikes IS NULL AND {status}.docks IS NULL THEN 'UNKNOWN'
         ELSE 'NORMAL' END"""
-
-
-IS_EMPTY = "status.is_installed AND status.is_renting AND status.bikes = 0"
-IS_FULL = "status.is_installed AND status.is_returning AND status.docks = 0"
-"""Conditions, not states: a station with neither bikes nor docks is both."""
 
 
 def totals_sql(source: str, thresholds: Thresholds) -> str:
@@ -124,9 +120,9 @@ _SUMS = ", ".join(
         "docks": _sum_of_stations("docks"),
         "bikes_disabled": _sum_of_stations("bikes_disabled"),
         "docks_disabled": _sum_of_stations("docks_disabled"),
-        "stations_empty": _count(f"{_STATION} AND {IS_EMPTY}"),
+        "stations_empty": _count(f"{_STATION} AND {is_empty('status.')}"),
         "stations_nearly_empty": _count("state = 'NEARLY_EMPTY'"),
-        "stations_full": _count(f"{_STATION} AND {IS_FULL}"),
+        "stations_full": _count(f"{_STATION} AND {is_full('status.')}"),
         "stations_nearly_full": _count("state = 'NEARLY_FULL'"),
         "stations_closed": _count("state IN ('CLOSED', 'OUT_OF_SERVICE')"),
         "stations_saying_nothing": _count("state = 'UNKNOWN'"),

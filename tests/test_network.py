@@ -33,8 +33,13 @@ def log_frame(spark: SparkSession, records: list[Record]) -> DataFrame:
     return spark.createDataFrame(rows, LOG_SCHEMA)
 
 
+def records_frame(spark: SparkSession, records: list[Record]) -> DataFrame:
+    """The records in the log, decoded."""
+    return decoded(log_frame(spark, records), TOPICS)
+
+
 def totals(spark: SparkSession, records: list[Record], thresholds: Thresholds = Thresholds()) -> list[NetworkStatus]:  # noqa: B008
-    decoded(log_frame(spark, records), TOPICS).createOrReplaceTempView("records")
+    records_frame(spark, records).createOrReplaceTempView("records")
     found = spark.sql(totals_sql("records", thresholds) + " ORDER BY polled_at").toArrow().to_pylist()
     return [NetworkStatus(**row) for row in found]
 
@@ -77,7 +82,7 @@ def test_a_state_in_sql_is_the_state_of_the_model(spark: SparkSession, threshold
     now = START + timedelta(seconds=seconds)
     grid = _grid()
     rule = state_sql(thresholds, "record", f"TIMESTAMP '{now.isoformat()}'")
-    asked = decoded(log_frame(spark, list(grid)), TOPICS).selectExpr("entity", f"{rule} AS state").collect()
+    asked = records_frame(spark, list(grid)).selectExpr("entity", f"{rule} AS state").collect()
     assert {row.entity: row.state for row in asked} == {
         status.station_id: str(station_state(status, now, thresholds)) for status in grid
     }
