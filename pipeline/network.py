@@ -113,6 +113,7 @@ _COUNTED = "max_by(record.station_id IS NULL, offset) AS is_outside, " + ", ".jo
         "record.is_observing",
         "record.entities_expected",
         "record.hold_seconds",
+        "record.has_vehicle_feed",
         "record.charge",
         "record.still_since",
     )
@@ -121,7 +122,8 @@ _COUNTED = "max_by(record.station_id IS NULL, offset) AS is_outside, " + ", ".jo
 _STATION = f"topic = '{Topic.STATION_STATUS}'"
 _VEHICLE = f"topic = '{Topic.VEHICLE_STATUS}'"
 _STATION_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity = '{Topic.STATION_STATUS}' AND status.is_observing"
-_VEHICLE_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity IN {VEHICLE_FEEDS} AND status.is_observing"
+_ASKED_VEHICLE_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity IN {VEHICLE_FEEDS}"
+_VEHICLE_FEED = f"{_ASKED_VEHICLE_FEED} AND status.is_observing"
 _STATION_FEED_RECORD = _STATION_FEED.replace("status.is", "record.is")
 _VEHICLE_FEED_RECORD = _VEHICLE_FEED.replace("status.is", "record.is")
 
@@ -131,8 +133,12 @@ _DOCKED = (
     f" + {_sum_of_stations('bikes_disabled')}"
 )
 
-# Which feeds a system has is told by the poll itself: one that failed is unknown, one that is not there adds nothing.
-_FLEET = "CASE WHEN has_vehicles THEN docked + vehicles_outside_stations WHEN NOT knows_of_vehicles THEN docked END"
+# A poll is judged by itself: that its vehicle feed failed, or was not due, is told by its records. Who publishes no
+# vehicles has none outside; null, from records that did not tell yet, counts as that.
+_FLEET = (
+    "CASE WHEN has_vehicles THEN docked + vehicles_outside_stations"
+    " WHEN NOT coalesce(has_vehicle_feed, false) THEN docked END"
+)
 
 
 def _sums(thresholds: Thresholds) -> str:
@@ -167,7 +173,7 @@ _SUMS = {
     "vehicles_disabled": _count(f"{_VEHICLE} AND status.is_disabled"),
     "hold_seconds": f"max(IF({_STATION} OR ({_STATION_FEED}), status.hold_seconds, NULL))",
     "docked": _DOCKED,
-    "knows_of_vehicles": f"bool_or(topic = '{Topic.FEED_STATUS}' AND entity IN {VEHICLE_FEEDS})",
+    "has_vehicle_feed": f"bool_or(status.has_vehicle_feed OR ({_ASKED_VEHICLE_FEED}))",
     "stations_unusable": _count(f"{_STATION} AND {is_unusable('status.')}"),
     "imbalance": imbalance("status."),
     "charges": charge_quartiles("status."),

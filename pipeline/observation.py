@@ -99,6 +99,7 @@ class Observer:
         self._reader = Reader(settings)
         self._declared_id: str | None = None
         self._declared: Declared | None = None
+        self._has_vehicle_feed = False
 
     def interval_seconds(self, feed: Feed) -> float:
         """How often the feed is to be polled, by the ttl of its newest document."""
@@ -115,6 +116,8 @@ class Observer:
         polled_at = milliseconds(polled_at)
         readings = {feed: self._reader.read(feed, fetches[feed], polled_at, shift) for feed in Feed if feed in fetches}
         documents = {feed: reading.document for feed, reading in readings.items() if reading.document}
+        discovery = documents.get(Feed.DISCOVERY)
+        self._has_vehicle_feed = self._lists_vehicles(discovery) or Feed.VEHICLE_STATUS in fetches
         declared, after = self._declare(polled_at, documents)
         statuses = self._statuses(polled_at, documents.get(Feed.STATION_STATUS))
         if Feed.STATION_STATUS in documents:
@@ -127,10 +130,14 @@ class Observer:
             for feed, reading in readings.items()
         }
         records = (*declared, *statuses, *vehicles)
-        discovery = documents.get(Feed.DISCOVERY)
         return Observation(
             polled_at, (*records, *feeds.values()), after, feeds, discovery.entities if discovery else None
         )
+
+    def _lists_vehicles(self, discovery: Document[Link] | None) -> bool:
+        if discovery is None:
+            return self._has_vehicle_feed
+        return any(link.feed is Feed.VEHICLE_STATUS for link in discovery.entities)
 
     def _declare(self, polled_at: datetime, documents: Mapping[Feed, Document[Any]]) -> tuple[list[Record], Published]:
         before = self.published
@@ -230,6 +237,7 @@ class Observer:
             hold_seconds=self._hold_seconds(feed),
             deviations=len(deviations),
             deviations_by_rule=summary(deviations),
+            has_vehicle_feed=self._has_vehicle_feed if feed is Feed.STATION_STATUS else None,
         )
 
     def _incoherent(self, document: Document[Any] | None) -> Iterator[Deviation]:

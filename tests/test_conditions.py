@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from fractions import Fraction
 from itertools import product
 from statistics import quantiles
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pytest
 
 from pipeline.conditions import charge_quartiles, has_low_charge, imbalance, is_abandoned, is_unusable
 from pipeline.model import Record, StationStatus, Thresholds
+from tests.counted_network import unevenness
 from tests.made_polls import START, station, vehicle
 from tests.test_network import records_frame
 
@@ -66,16 +66,6 @@ def test_a_charge_is_low_up_to_the_threshold(spark: SparkSession) -> None:
     assert met(spark, vehicles, has_low_charge(Thresholds(low_charge=0.3))) == {"0.0", "0.3"}
 
 
-def _imbalance(counts: list[tuple[int | None, int | None]]) -> float | None:
-    """Half of what the stations have too much and too little, as a share of all bikes."""
-    known = [(bikes, docks) for bikes, docks in counts if bikes is not None and docks is not None]
-    all_bikes, all_places = sum(bikes for bikes, _ in known), sum(bikes + docks for bikes, docks in known)
-    if not all_bikes:
-        return None
-    share = Fraction(all_bikes, all_places)
-    return float(sum(abs(bikes - share * (bikes + docks)) for bikes, docks in known) / (2 * all_bikes))
-
-
 @pytest.mark.parametrize(
     "counts",
     [
@@ -90,7 +80,7 @@ def _imbalance(counts: list[tuple[int | None, int | None]]) -> float | None:
 )
 def test_the_imbalance_is_what_is_to_be_moved(spark: SparkSession, counts: list[tuple[int | None, int | None]]) -> None:
     stations: list[Record] = [station(str(number), *given, START) for number, given in enumerate(counts)]
-    assert asked(spark, stations, imbalance()) == _imbalance(counts)
+    assert asked(spark, stations, imbalance()) == unevenness(counts)
 
 
 @pytest.mark.parametrize("charges", [[], [None], [0.4], [0.1, 0.9], [0.5, None, 0.1, 0.3, 1.0, 0.2]])

@@ -91,7 +91,7 @@ export const REPORTS = {
     control: "day",
   },
   days: { title: "tableDays", load: networkDays, sort: by("date", true), nothing: "notComputed" },
-  outside: { title: "tableOutside", load: vehicles({ outside: true }), sort: by("bike"), nothing: "noVehicles" },
+  outside: { title: "tableOutside", load: vehicles({ outside: true }), sort: by("stillFor", true), nothing: "noVehicles" },
   reserved: { title: "tableReserved", load: vehicles({ reserved: true }), sort: by("station"), nothing: "noVehicles" },
   disabled: { title: "tableDisabled", load: vehicles({ disabled: true }), sort: by("station"), nothing: "noVehicles" },
   charge: {
