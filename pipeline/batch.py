@@ -6,19 +6,32 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from importlib.metadata import version
+from enum import StrEnum
 from typing import NamedTuple
 
 from pyspark.sql import SparkSession
 
 from pipeline.capacity import write_capacities
 from pipeline.cluster import Lifeline
-from pipeline.day_figures import TOPICS, DayFigures, figures_of_day, keep
+from pipeline.day_figures import DayFigures, figures_of_day, keep
 from pipeline.days import LocalDay, UnknownTimeZone, local_day, time_zone
-from pipeline.model import Thresholds, Topic
+from pipeline.manifest import (
+    INPUTS,
+    Input,
+    Manifest,
+    manifest_row,
+    move_on,
+    position_of,
+    read_inputs,
+    read_manifest,
+    revision_of,
+    take_back,
+)
+from pipeline.model import Thresholds, Topic, milliseconds, utc_text
 from pipeline.past import Past, open_past
-from pipeline.ports import BikewireError, Log, Row, Store
+from pipeline.ports import BikewireError, Log, Store
 from pipeline.settings import Settings
 from pipeline.spark import ending, in_background, session
 from pipeline.tables import BATCH_DAY, SYSTEM, TABLES
@@ -26,15 +39,27 @@ from pipeline.wiring import open_log, open_store
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[str], object]
+Progress = Callable[[int, int, str], object]
+"""Takes how many days are done, of how many, and what became of the newest."""
 
 
 class BatchError(BikewireError):
     """Nothing can be computed; the text says why."""
 
 
+class Outcome(StrEnum):
+    """What a computation came to."""
+
+    COMPUTED = "computed"
+    UNCHANGED = "unchanged"
+    UNOBSERVED = "with nothing observed"
+
+
 class DayReport(NamedTuple):
-    """What was computed of a day, and in how many seconds; `DayFigures` says what polls and records are."""
+    """What is known of a day, and in how many seconds; `DayFigures` says what polls and records are.
+
+    Of a day that is ``unchanged_since`` an instant nothing was computed: stations and coverage are 0.
+    """
 
     system_id: str
     date: date
@@ -44,9 +69,18 @@ class DayReport(NamedTuple):
     coverage: float
     is_complete: bool
     seconds: float
+    unchanged_since: datetime | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.unchanged_since is not None:
+            return Outcome.UNCHANGED
+        return Outcome.COMPUTED if self.stations or self.coverage else Outcome.UNOBSERVED
 
     def __str__(self) -> str:
-        if not self.stations and not self.coverage:
+        if self.unchanged_since is not None:
+            return f"{self.system_id} {self.date}: unchanged since {utc_text(self.unchanged_since)}."
+        if self.outcome is Outcome.UNOBSERVED:
             return f"{self.system_id} {self.date}: nothing was observed."
         so_far = "" if self.is_complete else " so far"
         return (
@@ -64,15 +98,31 @@ class Batch(NamedTuple):
     store: Store
     thresholds: Thresholds
 
-    async def compute(self, system_id: str, day: LocalDay, now: datetime) -> DayReport:
-        """Compute the day up to ``now`` and make the store's rows of it exactly that."""
-        started = time.monotonic()
-        past = await open_past(self.spark, self.folder, self.log, self.store, TOPICS)
-        figures = await asyncio.to_thread(_in_background, past, system_id, day, min(now, day.end), self.thresholds)
+    async def compute(self, system_id: str, day: LocalDay, now: datetime, *, force: bool = False) -> DayReport:
+        """Make the store's rows of the day up to ``now`` exactly what is recorded of it.
+
+        Does nothing when the manifest says that they are, unless forced to.
+        """
+        started, at = time.monotonic(), milliseconds(datetime.now(UTC))
+        past = await open_past(self.spark, self.folder, self.log, self.store, INPUTS)
+        position, revision = position_of(past, at), revision_of(self.thresholds)
+        noted = await read_manifest(self.store, system_id, day.date)
+        claim = noted if noted and noted.may_hold(revision) and now >= day.end and not force else None
+        if claim and claim.is_at(position):
+            return _unchanged(system_id, day, claim, time.monotonic() - started)
+        until = min(now, day.end)
+        # Before the figures: what comes into the lake in between then makes a difference next time.
+        inputs = await asyncio.to_thread(_inputs_in_background, past, system_id, day, until)
+        if claim and claim.inputs == inputs:
+            await move_on(self.store, system_id, day.date, position)
+            return _unchanged(system_id, day, claim, time.monotonic() - started)
+        figures = await asyncio.to_thread(_figures_in_background, past, system_id, day, until, self.thresholds)
+        if noted and noted.is_settled:
+            await take_back(self.store, system_id, day.date)
         await keep(self.store, system_id, day, figures)
         report = _report(system_id, day, figures, now, time.monotonic() - started)
-        await self.store.write({BATCH_DAY: [_batch_day(report, now)]})
-        logger.info("batch %s", report)
+        manifest = Manifest(now, report.polls, report.records, report.is_complete, revision, inputs, position)
+        await self.store.write({BATCH_DAY: [manifest_row(system_id, day.date, manifest, _rows(figures))]})
         return report
 
 
@@ -85,69 +135,86 @@ async def compute_day(
     time_zone_name: str,
     day: date,
     now: datetime | None = None,
+    *,
+    force: bool = False,
 ) -> DayReport:
-    """Compute the local day up to ``now`` (default: this moment) and make the store's rows of it exactly that.
+    """Make the store's rows of the local day up to ``now`` (default: this moment) exactly what is recorded of it.
 
-    Computing it again, from the same records at the same ``now``, changes nothing; a day without any data loses
-    the rows it had. Spark works in a thread, behind the stream. Raises UnknownTimeZone, LogError, StoreError.
+    Nothing is computed when the day was over, and its records, thresholds and definitions the same, when it last was
+    (or with ``force``). A day without any data loses the rows it had. Spark works in a thread, behind the stream.
+    Raises UnknownTimeZone, LogError, StoreError.
     """
     batch = Batch(spark, settings.lake, log, store, settings.thresholds)
     local = local_day(day, time_zone(system_id, time_zone_name))
-    report = await batch.compute(system_id, local, now or datetime.now(UTC))
+    report = await batch.compute(system_id, local, now or datetime.now(UTC), force=force)
     await write_capacities(store, system_id)
+    logger.log(logging.DEBUG if report.outcome is Outcome.UNCHANGED else logging.INFO, "batch %s", report)
     return report
 
 
 def run_days(
-    settings: Settings, days: Sequence[date], system: str | None = None, progress: Progress | None = None
+    settings: Settings,
+    days: Sequence[date],
+    system: str | None = None,
+    progress: Progress | None = None,
+    *,
+    force: bool = False,
 ) -> list[DayReport]:
     """Compute these local days of one system, or of all, one after the other in a Spark session of its own.
 
-    ``progress`` is told of every day as it comes. Each day is in the store before the next begins, so that a run
-    that was stopped can be started again. Raises BatchError when there is no such system, or none at all, and
-    SparkLost when a cluster has no executor for it.
+    ``progress`` is told, of every day as it comes, how many are done and of how many, and what became of it. Each day
+    is in the store before the next begins, so that a run that was stopped can be started again. Raises BatchError when
+    there is no such system, or none at all, and SparkLost when a cluster has no executor for it.
     """
-    return asyncio.run(_run_days(settings, days, system, progress or _say_nothing))
+    return asyncio.run(_run_days(settings, days, system, progress or _say_nothing, force))
 
 
 async def _run_days(
-    settings: Settings, days: Sequence[date], system: str | None, progress: Progress
+    settings: Settings, days: Sequence[date], system: str | None, progress: Progress, force: bool
 ) -> list[DayReport]:
     async with open_log(settings.log) as log, open_store(settings.store) as store:
         await log.create(list(Topic))
         await store.create(TABLES)
         zones = await _time_zones(store, system)
         batch = Batch(session(settings, "bikewire batch"), settings.lake, log, store, settings.thresholds)
+        run = _Run(batch, zones, days, progress, force)
         with ending(batch.spark):
-            return await Lifeline(batch.spark).hold(_run_systems(batch, zones, days, progress))
+            return await Lifeline(batch.spark).hold(run.all_systems())
 
 
-async def _run_systems(
-    batch: Batch, zones: Mapping[str, str], days: Sequence[date], progress: Progress
-) -> list[DayReport]:
-    return [
-        report
-        for system_id, zone in zones.items()
-        for report in await _run_system(batch, system_id, zone, days, progress)
-    ]
+@dataclass
+class _Run:
+    """The days of each system with its time zone, one after the other."""
 
+    batch: Batch
+    zones: Mapping[str, str]
+    days: Sequence[date]
+    progress: Progress
+    force: bool
+    done: int = 0
 
-async def _run_system(
-    batch: Batch, system_id: str, zone_name: str, days: Sequence[date], progress: Progress
-) -> list[DayReport]:
-    try:
-        zone = time_zone(system_id, zone_name)
-    except UnknownTimeZone as error:
-        # The other systems' days can be computed all the same.
-        progress(str(error))
-        return []
-    reports = []
-    for day in days:
-        report = await batch.compute(system_id, local_day(day, zone), datetime.now(UTC))
-        progress(str(report))
-        reports.append(report)
-    await write_capacities(batch.store, system_id)
-    return reports
+    async def all_systems(self) -> list[DayReport]:
+        return [report for system_id in self.zones for report in await self._system(system_id)]
+
+    async def _system(self, system_id: str) -> list[DayReport]:
+        try:
+            zone = time_zone(system_id, self.zones[system_id])
+        except UnknownTimeZone as error:
+            # The other systems' days can be computed all the same.
+            self._tell(str(error), days=len(self.days))
+            return []
+        reports = []
+        for day in self.days:
+            reports.append(
+                await self.batch.compute(system_id, local_day(day, zone), datetime.now(UTC), force=self.force)
+            )
+            self._tell(str(reports[-1]))
+        await write_capacities(self.batch.store, system_id)
+        return reports
+
+    def _tell(self, said: str, days: int = 1) -> None:
+        self.done += days
+        self.progress(self.done, len(self.zones) * len(self.days), said)
 
 
 async def _time_zones(store: Store, system: str | None) -> Mapping[str, str]:
@@ -163,9 +230,21 @@ async def _time_zones(store: Store, system: str | None) -> Mapping[str, str]:
     return zones if system is None else {system: zones[system]}
 
 
-def _in_background(past: Past, system_id: str, day: LocalDay, until: datetime, thresholds: Thresholds) -> DayFigures:
+def _inputs_in_background(past: Past, system_id: str, day: LocalDay, until: datetime) -> dict[str, Input]:
+    in_background(past.spark)
+    return read_inputs(past, system_id, day, until)
+
+
+def _figures_in_background(
+    past: Past, system_id: str, day: LocalDay, until: datetime, thresholds: Thresholds
+) -> DayFigures:
     in_background(past.spark)
     return figures_of_day(past, system_id, day, until, thresholds)
+
+
+def _rows(figures: DayFigures) -> dict[str, int]:
+    """How many rows were made, by table."""
+    return {table.name: len(rows) for table, rows in figures.rows.items()}
 
 
 def _report(system_id: str, day: LocalDay, figures: DayFigures, now: datetime, seconds: float) -> DayReport:
@@ -181,17 +260,9 @@ def _report(system_id: str, day: LocalDay, figures: DayFigures, now: datetime, s
     )
 
 
-def _batch_day(report: DayReport, now: datetime) -> Row:
-    return {
-        "system_id": report.system_id,
-        "date": report.date,
-        "computed_at": now,
-        "records": report.records,
-        "polls": report.polls,
-        "is_complete": report.is_complete,
-        "version": version("bikewire"),
-    }
+def _unchanged(system_id: str, day: LocalDay, noted: Manifest, seconds: float) -> DayReport:
+    return DayReport(system_id, day.date, 0, noted.polls, noted.records, 0.0, True, seconds, noted.computed_at)
 
 
-def _say_nothing(report: str) -> None:
+def _say_nothing(done: int, total: int, report: str) -> None:
     pass

@@ -136,19 +136,19 @@ def batch(
         datetime | None, typer.Option("--to", help="The last local day of a range.", formats=_DAY, metavar="YYYY-MM-DD")
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="ID", help="Only this system; default: all.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute days of which nothing has changed, too.")] = False,
     data: Data = None,
 ) -> None:
-    """Compute the figures of local days.
+    """Compute the figures of local days; a day of which nothing has changed since it was computed is left alone.
 
     Example: [bold]bikewire batch --from 2026-03-01 --to 2026-03-31 --system velozef[/]
     """
     days = _days(date, first, last)
     settings = configure(data=data)
     with stoppable("Stopped; the days named above are computed.", with_spark=True):
-        from pipeline.batch import run_days
+        from pipeline.batch_view import batch_on
 
-        reports = run_days(settings, days, system)
-        screen.print(f"Days computed: {len(reports)}.")
+        batch_on(screen, settings, days, system, force=force)
 
 
 def _days(only: datetime | None, first: datetime | None, last: datetime | None) -> list[date]:

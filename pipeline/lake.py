@@ -4,7 +4,8 @@
 
 A file holds the records of one hour out of one range of the log, start and end being the range's offsets; they are
 sorted by station (vehicle, feed) and time, with the columns of `pipeline.decode.columns`. Late or replayed records
-come in a later range, and so in a file of their own beside the first.
+come in a later range, and so in a file of their own beside the first. The table lake_hour keeps when records last came
+into each hour.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from pipeline.decode import ENTITY, columns, records
 from pipeline.model import Topic
-from pipeline.ports import BikewireError, Consumed, Log, Offsets, Store, TopicPartition
+from pipeline.ports import BikewireError, Consumed, Log, Offsets, Row, Store, TopicPartition
 from pipeline.results import TOPICS
 from pipeline.spark import in_background
+from pipeline.tables import LAKE_HOUR
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -40,11 +43,22 @@ class LakeError(BikewireError):
     """The lake could not be written; writing the same range again is safe."""
 
 
+class LakeHour(NamedTuple):
+    """An hour (UTC) of a system, by its start."""
+
+    system_id: str
+    start: datetime
+
+
 class LakeReport(NamedTuple):
-    """What was written: so many files, in so many seconds."""
+    """What was written: so many files, in so many seconds; ``hours`` says when records came into which hours."""
 
     files: int
     seconds: float
+    hours: Mapping[LakeHour, datetime]
+
+
+_NOTHING = LakeReport(0, 0.0, {})
 
 
 async def advance(spark: SparkSession, log: Log, store: Store, folder: str, until: Offsets) -> LakeReport:
@@ -55,18 +69,23 @@ async def advance(spark: SparkSession, log: Log, store: Store, folder: str, unti
     """
     started = time.monotonic()
     done, intended = await store.offsets(JOB), await store.offsets(INTENT)
-    files = await _write(spark, log, store, folder, done, intended) if _is_ahead(intended, done) else 0
+    files = await _write(spark, log, store, folder, done, intended) if _is_ahead(intended, done) else _NOTHING
     done = await store.offsets(JOB)
     if _is_ahead(until, done):
         await store.write({}, Consumed(INTENT, until))
-        files += await _write(spark, log, store, folder, done, _furthest(until, done))
-    return LakeReport(files, time.monotonic() - started)
+        newer = await _write(spark, log, store, folder, done, _furthest(until, done))
+        files = LakeReport(files.files + newer.files, 0.0, {**files.hours, **newer.hours})
+    return files._replace(seconds=time.monotonic() - started)
 
 
-async def _write(spark: SparkSession, log: Log, store: Store, folder: str, start: Offsets, end: Offsets) -> int:
+async def _write(spark: SparkSession, log: Log, store: Store, folder: str, start: Offsets, end: Offsets) -> LakeReport:
     files = await asyncio.to_thread(write_range, spark, log, Path(folder), start, end)
-    await store.write({}, Consumed(JOB, end))
-    return files
+    # After the last file is in its place: who looked at the lake before this instant may not have seen it.
+    written_at = datetime.now(UTC)
+    hours = dict.fromkeys(sorted(set(files)), written_at)
+    rows: list[Row] = [{**hour._asdict(), "written_at": written_at} for hour in hours]
+    await store.write({LAKE_HOUR: rows}, Consumed(JOB, end))
+    return LakeReport(len(files), 0.0, hours)
 
 
 def _is_ahead(offsets: Offsets, others: Offsets) -> bool:
@@ -77,27 +96,26 @@ def _furthest(offsets: Offsets, others: Offsets) -> Offsets:
     return {place: max(offsets.get(place, 0), others.get(place, 0)) for place in offsets.keys() | others.keys()}
 
 
-def write_range(spark: SparkSession, log: Log, folder: Path, start: Offsets, end: Offsets) -> int:
-    """Write the range's files, over those of the same names; returns how many."""
+def write_range(spark: SparkSession, log: Log, folder: Path, start: Offsets, end: Offsets) -> list[LakeHour]:
+    """Write the range's files, over those of the same names; returns the hour of each."""
     in_background(spark)
     topics = [topic for topic in TOPICS if any(place.topic == topic for place in end)]
-    return sum(_write_topic(log.frame(spark, (topic,), start, end), topic, folder, start, end) for topic in topics)
+    written = (_write_topic(log.frame(spark, (topic,), start, end), topic, folder, start, end) for topic in topics)
+    return list(chain.from_iterable(written))
 
 
-def _write_topic(frame: DataFrame, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> int:
+def _write_topic(frame: DataFrame, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> list[LakeHour]:
     staging = folder / _STAGING / topic
     shutil.rmtree(staging, ignore_errors=True)
     written = _stage(records(frame, topic), topic, staging)
     files = sorted(staging.rglob("*.parquet"))
     _check_shared(folder, written, files)
-    moved = 0
     for staged in files:
         target = _target(staged.relative_to(staging), topic, folder, start, end)
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.replace(target)
-        moved += 1
     shutil.rmtree(staging, ignore_errors=True)
-    return moved
+    return [_hour(staged.relative_to(staging)) for staged in files]
 
 
 def _check_shared(folder: Path, written: int, files: Sequence[Path]) -> None:
@@ -131,6 +149,11 @@ def _stage(typed: DataFrame, topic: Topic, staging: Path) -> int:
     counted = ordered.observe(written, count(lit(1)).alias("records"))
     counted.write.partitionBy(*_PARTS).option("compression", "zstd").parquet(str(staging))
     return int(written.get["records"])
+
+
+def _hour(staged: Path) -> LakeHour:
+    system_id, date, hour = (unquote(part.split("=", 1)[1]) for part in staged.parts[:3])
+    return LakeHour(system_id, datetime.fromisoformat(f"{date}T{hour}:00:00+00:00"))
 
 
 def _target(staged: Path, topic: Topic, folder: Path, start: Offsets, end: Offsets) -> Path:

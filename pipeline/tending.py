@@ -7,13 +7,15 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline import lake
 from pipeline.batch import compute_day
 from pipeline.class_archive import make_archive
-from pipeline.days import time_zone
+from pipeline.days import UnknownTimeZone, time_zone
 from pipeline.instruments import StreamInstruments
+from pipeline.late import LateDays
+from pipeline.manifest import manifest_of
 from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, Offsets, Store
 from pipeline.results import TOPICS
@@ -31,6 +33,9 @@ LAKE_DELAY = timedelta(minutes=5)
 """How long after its end an hour is written: by then its last poll is in the log."""
 
 HOUR = timedelta(hours=1)
+
+LATE_DAYS = 20
+"""How many late days are computed in one go, so that the other chores get their turn in a long replay."""
 
 FIRST_RETRY = timedelta(seconds=30)
 
@@ -81,6 +86,7 @@ class Tending:
         self._settings = settings
         self._log = log
         self._store = store
+        self._late = LateDays(store)
 
     def chores(self, now: datetime) -> list[Chore]:
         """All chores; each is due at once."""
@@ -88,6 +94,7 @@ class Tending:
         return [
             Chore("lake", self.advance_lake, timedelta(minutes=1), now),
             Chore("figures", self.compute_figures, today, now),
+            Chore("late figures", self.compute_late_figures, timedelta(minutes=1), now),
             Chore("log retention", self.retire_log, HOUR, now),
             Chore("store retention", self.expire_store, HOUR, now),
             Chore("class archive", self.archive_classes, timedelta(days=1), now),
@@ -106,21 +113,39 @@ class Tending:
         full_hour = (now - LAKE_DELAY).replace(minute=0, second=0, microsecond=0)
         until = await self._log.offsets_at(TOPICS, full_hour)
         report = await lake.advance(self._spark, self._log, self._store, self._settings.lake, until)
+        self._late.note(report)
         if report.files:
             logger.info("lake: wrote %d files in %.1f s", report.files, report.seconds)
 
     async def compute_figures(self, now: datetime) -> None:
-        """Of each system: today so far, and yesterday once more after it is over."""
+        """Of each system: today so far, and the days before it that were not over when they were computed."""
         for row in await self._store.read(SYSTEM, ("all",)):
             system_id, zone = str(row["system_id"]), str(row["time_zone"])
-            for day in await self._days_to_compute(system_id, zone, now):
-                await compute_day(self._spark, self._log, self._store, self._settings, system_id, zone, day)
+            try:
+                days = await self._days_to_compute(system_id, zone, now)
+            except UnknownTimeZone as error:
+                # The other systems' days can be computed all the same.
+                logger.warning("figures: %s", error)
+                continue
+            for day in days:
+                await self._compute(system_id, zone, day)
+
+    async def _compute(self, system_id: str, zone: str, day: date) -> None:
+        await compute_day(self._spark, self._log, self._store, self._settings, system_id, zone, day)
 
     async def _days_to_compute(self, system_id: str, zone: str, now: datetime) -> Sequence[date]:
         today = now.astimezone(time_zone(system_id, zone)).date()
-        yesterday = today - timedelta(days=1)
-        computed = await self._store.read(BATCH_DAY, (system_id,), lower=yesterday, upper=today)
-        return [today] if any(row["is_complete"] for row in computed) else [yesterday, today]
+        days = {today - timedelta(days=1), today}
+        # After a while in which nothing ran, the newest day that was begun may be an older one.
+        for row in await self._store.read(BATCH_DAY, (system_id,), upper=today, newest_first=True, limit=1):
+            day = cast(date, row["date"])
+            days = days - {day} if manifest_of(row).is_settled else days | {day}
+        return sorted(days)
+
+    async def compute_late_figures(self, now: datetime) -> None:
+        """The days that were over and got records, or more of them, since they were computed; a few at a time."""
+        for late in (await self._late.find(now))[:LATE_DAYS]:
+            await self._compute(*late)
 
     async def retire_log(self, now: datetime) -> None:
         """Delete polls that are older than the retention and that stream and lake have both consumed."""

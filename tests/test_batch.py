@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
@@ -35,6 +34,7 @@ from pipeline.tables import (
 from pipeline.wiring import open_log, open_store
 from tests import figures_oracle
 from tests.observed_world import differences
+from tests.running import BIKEWIRE
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -56,8 +56,9 @@ class City(NamedTuple):
     log: Log
     store: Store
 
-    async def compute(self, day: date, now: datetime = AFTERWARDS, zone: str = PARIS) -> DayReport:
-        return await compute_day(self.spark, self.log, self.store, self.settings, "velozef", zone, day, now)
+    async def compute(self, day: date, now: datetime = AFTERWARDS, *, force: bool = False) -> DayReport:
+        parts = (self.spark, self.log, self.store, self.settings)
+        return await compute_day(*parts, "velozef", PARIS, day, now, force=force)
 
     async def rows(self, day: date) -> dict[str, list[Row]]:
         """Every figure of the day."""
@@ -210,7 +211,7 @@ async def test_computing_a_day_again_changes_nothing(city: City) -> None:
     await city.poll(NOON, a=1, b=2)
     await city.compute(JUNE)
     once = await city.rows(JUNE)
-    await city.compute(JUNE)
+    await city.compute(JUNE, force=True)
     assert await city.rows(JUNE) == once
 
 
@@ -271,21 +272,10 @@ async def test_another_systems_records_do_not_count(city: City) -> None:
 
 
 def batch_command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = (
-        "import sys; from datetime import date; from pipeline.batch import run_days; from pipeline.ports import *;"
-        "from pipeline.settings import Settings\n"
-        "data, log, store, system, *days = sys.argv[1:]\n"
-        "settings = Settings.read(data=data, log=log, store=store)\n"
-        "try: run_days(settings, [date.fromisoformat(day) for day in days], system or None, print)\n"
-        "except BikewireError as error: sys.exit(str(error))"
-    )
+    command = [BIKEWIRE, "batch", *arguments, "--data", str(settings.data)]
+    places = {"BIKEWIRE_LOG": settings.log, "BIKEWIRE_STORE": settings.store, "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, "-c", program, str(settings.data), settings.log, settings.store, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-        env=os.environ,
+        command, capture_output=True, text=True, check=False, timeout=100, env={**os.environ, **places}
     )
 
 
@@ -296,22 +286,24 @@ def system_row(system_id: str, zone: str) -> Row:
 async def test_a_run_computes_the_days_of_every_system_and_skips_one_whose_time_zone_is_unknown(city: City) -> None:
     await city.poll(NOON, a=5)
     await city.store.write({SYSTEM: [system_row("atlantis", "Europe/Atlantis"), system_row("velozef", PARIS)]})
-    run = batch_command(city.settings, "", "2026-06-01", "2026-06-02")
-    unknown, first, second = run.stdout.splitlines()
+    run = batch_command(city.settings, "--from", "2026-06-01", "--to", "2026-06-02")
+    unknown, first, second, bar, summary = run.stdout.splitlines()
     assert unknown == (
         "atlantis: 'Europe/Atlantis' is not a time zone of the IANA database, so its local days are unknown."
     )
     assert first.startswith("velozef 2026-06-01: 1 stations, 1 polls, 1 records, coverage 0.2%, in ")
     assert second == "velozef 2026-06-02: nothing was observed."
+    assert "4/4" in bar
+    assert summary == "Days computed: 1, unchanged: 0, with nothing observed: 1."
     assert [row["capacity_observed"] for row in await city.store.read(STATION_CAPACITY, ("velozef",))] == [15]
     assert [row["date"] for row in await city.store.read(BATCH_DAY, ("velozef",))] == [JUNE, date(2026, 6, 2)]
 
 
 async def test_a_run_for_a_system_that_is_not_there_names_those_that_are(city: City) -> None:
-    nobody = batch_command(city.settings, "", "2026-06-01")
+    nobody = batch_command(city.settings, "--date", "2026-06-01")
     assert nobody.stderr.strip() == (
         "No system is known yet: poll or replay one, and run `bikewire stream --available-now` first."
     )
     await city.store.write({SYSTEM: [system_row("velozef", PARIS)]})
-    wrong = batch_command(city.settings, "metz", "2026-06-01")
+    wrong = batch_command(city.settings, "--date", "2026-06-01", "--system", "metz")
     assert (wrong.returncode, wrong.stderr.strip()) == (1, "There is no system 'metz'; there are: velozef.")

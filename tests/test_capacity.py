@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 
-from pipeline.capacity import DAYS, write_capacities
+from pipeline.capacity import DAYS, placeholders, write_capacities
 from pipeline.ports import Row, Store
-from pipeline.tables import BATCH_DAY, STATION_CAPACITY, STATION_DAY, TABLES
+from pipeline.tables import BATCH_DAY, STATION, STATION_CAPACITY, STATION_DAY, TABLES
 from pipeline.wiring import open_store
 
 NEWEST = date(2026, 6, 30)
@@ -53,3 +53,28 @@ async def test_a_station_that_has_left_the_days_leaves_the_table(store: Store) -
     await store.write({STATION_CAPACITY: [{"system_id": "brest", "station_id": "gone", "capacity_observed": 9}]})
     await keep(store, NEWEST, a=9)
     assert await capacities(store) == {"a": (9, NEWEST)}
+
+
+async def test_a_declared_capacity_is_judged_beside_the_observed_one(store: Store) -> None:
+    declared = {"a": 9, "b": 10, "c": 12, "d": 0, "e": None, "f": 7}
+    row: Row = {"system_id": "brest", "polled_at": datetime(2026, 6, 30, tzinfo=UTC)}
+    await store.write({STATION: [{**row, "station_id": name, "capacity": docks} for name, docks in declared.items()]})
+    await keep(store, NEWEST, a=9, b=11, c=4, d=0, e=5, g=5)
+    await write_capacities(store, "brest")
+    flags = {row["station_id"]: row["is_placeholder"] for row in await store.read(STATION_CAPACITY, ("brest",))}
+    assert flags == {"a": False, "b": True, "c": False, "d": True, "e": None, "g": None}
+
+
+@pytest.mark.parametrize(
+    ("alike", "others", "holds", "expected"),
+    [(9, 1, 8, True), (8, 2, 8, False), (9, 0, 8, False), (10, 0, 10, False), (90, 10, 8, True), (89, 11, 8, False)],
+)
+def test_a_capacity_that_nearly_all_declare_is_one_unless_all_hold_just_that(
+    alike: int, others: int, holds: int, expected: bool
+) -> None:
+    declared = {str(number): 10 for number in range(alike)} | {f"other {number}": 20 for number in range(others)}
+    # The first one fills up to what it declares: it is no better known for that.
+    observed = {"0": 10, "1": holds, "other 0": 15}
+    assert placeholders(declared, observed) == {
+        station_id: expected and declared[station_id] == 10 for station_id in observed if station_id in declared
+    }

@@ -23,7 +23,7 @@ from pipeline.decode import columns
 from pipeline.model import Record, Topic, encode
 from pipeline.ports import Consumed, Log, LogRecord, Store
 from pipeline.results import TOPICS
-from pipeline.tables import TABLES
+from pipeline.tables import LAKE_HOUR, TABLES
 from pipeline.wiring import open_log, open_store
 from tests.made_polls import MINUTE, START, SYSTEM, log_records, offsets, poll, station, vehicle
 
@@ -89,7 +89,7 @@ async def test_records_lie_in_their_hour_sorted_by_station_and_time(spark: Spark
         for made in polls(4):
             await publish(place, *made)
         report = await advance(spark, place)
-        found = files(place.folder)
+        found, noted = files(place.folder), await place.store.read(LAKE_HOUR, (SYSTEM,))
     hours = f"system_id={SYSTEM}/date=2026-03-02/hour="
     assert list(found) == [
         f"feed_status/{hours}18/0-10.parquet",
@@ -98,6 +98,8 @@ async def test_records_lie_in_their_hour_sorted_by_station_and_time(spark: Spark
         f"station_status/{hours}19/0-12.parquet",
     ]
     assert report.files == 4
+    assert list(report.hours) == [(SYSTEM, START), (SYSTEM, START + HOUR)]
+    assert noted == [{"system_id": SYSTEM, "start": start, "written_at": at} for (_, start), at in report.hours.items()]
     first = found[f"station_status/{hours}18/0-12.parquet"]
     assert list(first[0]) == list(columns(Topic.STATION_STATUS))
     times = [START + number * 20 * MINUTE for number in range(3)]

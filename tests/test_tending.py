@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,7 +19,7 @@ from pipeline.model import SystemInformation, Topic
 from pipeline.ports import Consumed, Log, LogError, Row, Store, TopicPartition
 from pipeline.results import TOPICS
 from pipeline.settings import Settings
-from pipeline.tables import BATCH_DAY, NETWORK_HISTORY, SYSTEM, TABLES
+from pipeline.tables import BATCH_DAY, NETWORK_HISTORY, STATION_DAY, SYSTEM, TABLES
 from pipeline.tending import Chore, Tending, sentence
 from pipeline.wiring import open_log, open_store
 from tests.made_polls import MINUTE, START, log_records, offsets, poll, rows
@@ -102,15 +103,7 @@ async def test_figures_are_those_of_today_and_of_yesterday_until_it_is_complete(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     async with opened(spark, tmp_path) as place:
-        system = SystemInformation(system_id=BREST, polled_at=START, name="Brest", time_zone="Europe/Paris")
-        row: Row = {
-            "part": "all",
-            "system_id": BREST,
-            "polled_at": START,
-            "name": "Brest",
-            "time_zone": system.time_zone,
-        }
-        await place.store.write({SYSTEM: [row]})
+        await place.store.write({SYSTEM: [system_row()]})
         await place.tending.compute_figures(NOW)
         computed = {str(row["date"]): row["is_complete"] for row in await rows(place.store, BATCH_DAY, BREST)}
         assert computed["2026-03-01"] is True
@@ -122,6 +115,57 @@ async def test_figures_are_those_of_today_and_of_yesterday_until_it_is_complete(
     yesterday, today = sorted(by_date[0])
     assert by_date[1][yesterday] == by_date[0][yesterday]
     assert by_date[1][today] > by_date[0][today]
+
+
+def system_row(system_id: str = BREST, zone: str = "Europe/Paris") -> Row:
+    return {"part": "all", "system_id": system_id, "polled_at": START, "time_zone": zone}
+
+
+async def computed(place: Place) -> dict[str, dict[str, Any]]:
+    """The manifests, by date."""
+    return {str(row["date"]): row for row in await rows(place.store, BATCH_DAY, BREST)}
+
+
+@pytest.mark.spark
+async def test_a_replayed_night_gets_its_figures_and_leaves_the_live_day_as_it_is(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    async with opened(spark, tmp_path) as place:
+        await place.store.write({SYSTEM: [system_row("atlantis", "Europe/Atlantis"), system_row()]})
+        now = datetime.now(UTC)
+        today = now.astimezone(ZoneInfo("Europe/Paris")).date()
+        await place.log.publish(BREST, log_records(poll(now - MINUTE, {"a": (1, 9)})))
+        await place.tending.compute_figures(now)
+        live = await rows(place.store, STATION_DAY, BREST, today)
+        for number in (0, 1):
+            await place.log.publish(BREST, log_records(poll(START + number * MINUTE, {"a": (5, 5)})))
+            # As once an hour, when the hour in which these were published is full.
+            await place.tending.advance_lake(datetime.now(UTC) + timedelta(hours=2))
+            await place.tending.compute_late_figures(now)
+        found = await computed(place)
+        assert (found[str(START.date())]["polls"], found[str(START.date())]["is_complete"]) == (2, True)
+        assert await rows(place.store, STATION_DAY, BREST, today) == live
+        assert [row["bikes_max"] for row in await rows(place.store, STATION_DAY, BREST, START.date())] == [5]
+        assert sorted(found) == [str(START.date()), str(today - timedelta(days=1)), str(today)]
+        # A process after this one knows that nothing is late, and one that was killed before it could say so finds out.
+        assert await place.store.offsets("figures") == await place.store.offsets(lake.JOB)
+        await place.tending.compute_late_figures(now)
+        assert await computed(place) == found
+
+
+@pytest.mark.spark
+async def test_the_newest_day_before_a_pause_is_finished_after_it(spark: SparkSession, tmp_path: Path) -> None:
+    async with opened(spark, tmp_path) as place:
+        await place.store.write({SYSTEM: [system_row()]})
+        begun: Row = {"system_id": BREST, "date": date(2026, 2, 26), "computed_at": START, "polls": 0, "records": 0}
+        await place.store.write({BATCH_DAY: [{**begun, "is_complete": False, "revision": "r"}]})
+        await place.tending.compute_figures(NOW)
+        found = await computed(place)
+    assert [(day, row["is_complete"]) for day, row in sorted(found.items())] == [
+        ("2026-02-26", True),
+        ("2026-03-01", True),
+        ("2026-03-02", True),
+    ]
 
 
 @pytest.mark.spark
