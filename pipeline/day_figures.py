@@ -17,7 +17,7 @@ from pipeline.model import Thresholds, Topic
 from pipeline.network_evidence import network_evidence
 from pipeline.network_totals import station_totals, vehicle_totals
 from pipeline.past import Past
-from pipeline.pieces import Span, reaching, span_rows, station_polls, vehicle_polls
+from pipeline.pieces import LONGEST_HOLD, Span, reaching, span_rows, station_polls, vehicle_polls
 from pipeline.ports import Row, Store
 from pipeline.runs import observations, runs
 from pipeline.spark import generate_code
@@ -37,9 +37,6 @@ TOPICS = (Topic.STATION_STATUS, Topic.FEED_STATUS, Topic.VEHICLE_STATUS)
 
 SMALL_RECORDS = 200_000
 """For fewer records of a day Spark's generated code takes longer to compile than it saves."""
-
-LONGEST_HOLD = timedelta(days=1)
-"""How far before the day its polls are looked for: no observation is trusted for longer."""
 
 _OF_THE_DAY = (STATION_HOUR, STATION_DAY, STATION_SERVICE, STATION_EPISODE, NETWORK_HOUR)
 

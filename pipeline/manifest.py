@@ -16,12 +16,12 @@ import msgspec
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.day_figures import LONGEST_HOLD
 from pipeline.days import LocalDay
 from pipeline.metrics import REVISION
 from pipeline.model import Thresholds, Topic
 from pipeline.network import VEHICLE_FEEDS
 from pipeline.past import Past
+from pipeline.pieces import LONGEST_HOLD
 from pipeline.ports import Offsets, Row, Store
 from pipeline.tables import BATCH_DAY
 

@@ -25,6 +25,10 @@ _MICROSECOND = timedelta(microseconds=1)
 _SPANS = pa.schema({name: pa.int64() for name in ("span", "begins", "ends", "span_micros", "elapsed_micros")})
 
 
+LONGEST_HOLD = timedelta(days=1)
+"""No observation is trusted for longer."""
+
+
 class Span(NamedTuple):
     """A stretch of time to make figures of, from ``start`` up to and without ``end``: an hour, or a day."""
 
@@ -72,7 +76,7 @@ def _held(feed_statuses: DataFrame, feeds: Sequence[str]) -> DataFrame:
         feed_statuses.where(F.col("feed").isin(*feeds) & F.col("is_observing"))
         .groupBy(*POLL)
         .agg(
-            F.max_by("hold_seconds", "offset").alias("hold_seconds"),
+            F.least(F.max_by("hold_seconds", "offset"), F.lit(LONGEST_HOLD.total_seconds())).alias("hold_seconds"),
             F.max_by("entities_expected", "offset").alias("expected"),
             F.max_by("entities", "offset").alias("entities"),
         )

@@ -71,10 +71,14 @@ class Timeline:
 
     def __init__(self, publishes: Sequence[Publish]) -> None:
         self.polls = polls_of(publishes)
+        self._at = {tick: self._newest(tick) for tick in range(DAY[0] - 1, DAY[1] + 1)}
 
-    def at(self, tick: int) -> Poll | None:
+    def _newest(self, tick: int) -> Poll | None:
         newest = [poll for poll in self.polls if poll.tick <= tick][-1:]
         return newest[0] if newest and tick < newest[0].tick + newest[0].hold else None
+
+    def at(self, tick: int) -> Poll | None:
+        return self._at[tick]
 
     def of(self, station_id: str, tick: int) -> Any:
         poll = self.at(tick)

@@ -94,7 +94,7 @@ def _flow(timeline: Timeline, stations: Sequence[str], span: tuple[int, int], un
     for suffix, found in gained.items():
         sums[f"arrivals{suffix}"] = sum(delta for delta in found if delta > 0)
         sums[f"departures{suffix}"] = -sum(delta for delta in found if delta < 0)
-    return sums if is_known else dict.fromkeys(sums)
+    return _known_if(is_known, sums)
 
 
 def _episode_figures(timeline: Timeline, stations: Sequence[str], span: tuple[int, int], until: int) -> Values:
@@ -107,6 +107,10 @@ def _episode_figures(timeline: Timeline, stations: Sequence[str], span: tuple[in
         figures[f"{kind}_episodes"] = len(found)
         figures[f"{kind}_episode_median_seconds"] = median_seconds(found)
     return figures
+
+
+def _known_if(is_known: bool, figures: Values) -> Values:
+    return figures if is_known else dict.fromkeys(figures)
 
 
 def network_figures(history: History, span: tuple[int, int], until: int) -> Values | None:
@@ -126,7 +130,7 @@ def network_figures(history: History, span: tuple[int, int], until: int) -> Valu
         | fleet
         | flow
         | {"turnover": left / fleet["fleet_mean"] if left is not None and fleet["fleet_mean"] else None}
-        | _episode_figures(stations, STATIONS, span, until)
+        | _known_if(bool(known), _episode_figures(stations, STATIONS, span, until))
         | _observation(len(known), len(ticks), span)
         | {"vehicles_observed_seconds": len(ridden) / 1000, "vehicles_coverage": len(ridden) / (span[1] - span[0])}
         | {"hold_seconds": max(poll.hold for poll in (*known, *ridden)) / 1000}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -46,7 +46,9 @@ def restless_city(day: date, zone: str) -> World:
 
 def add_poll(world: World, chance: random.Random, polled_at: datetime) -> None:
     is_observing = chance.random() > 0.05
-    world.feed("city", polled_at, chance.choice([180.0, 240.5]), is_observing)
+    world.feed("city", polled_at, chance.choice([180.0, 240.5]), is_observing, entities_expected=chance.randint(4, 6))
+    if chance.random() > 0.3:
+        add_vehicles(world, chance, polled_at)
     for station_id in "ABCDE" if is_observing and chance.random() > 0.02 else "":
         if chance.random() > 0.1:
             world.status(
@@ -62,6 +64,24 @@ def add_poll(world: World, chance: random.Random, polled_at: datetime) -> None:
             )
 
 
+def add_vehicles(world: World, chance: random.Random, polled_at: datetime) -> None:
+    feed = chance.choice(["vehicle_status", "free_bike_status"])
+    world.feed("city", polled_at, chance.choice([180.0, 300.0]), chance.random() > 0.1, feed=feed)
+    for vehicle_id in chance.sample("UVWXYZ", chance.randint(0, 6)):
+        station_id, is_reserved = chance.choice([None, None, "A"]), chance.random() > 0.7
+        stands = station_id is None and not is_reserved
+        world.vehicle(
+            "city",
+            vehicle_id,
+            polled_at,
+            station_id=station_id,
+            is_reserved=is_reserved,
+            is_disabled=chance.random() > 0.7,
+            charge=chance.choice([None, 0.1, 0.2, 0.35, 1.0]),
+            still_since=polled_at - timedelta(hours=chance.randint(22, 26)) if stands else None,
+        )
+
+
 @pytest.mark.parametrize(
     ("day", "zone", "hours"),
     [
@@ -75,16 +95,33 @@ def test_a_local_day_equals_duckdb(spark: SparkSession, day: date, zone: str, ho
     spans = [*(Span(hour.start, hour.end) for hour in local.hours()), Span(local.start, local.end)]
     assert len(spans) == hours + 1
     computed = compute(spark, world, spans, local.end)
-    oracle = figures_oracle.figures(world.status_table(), world.feed_table(), zone, day, local.end)
-    starts = {
-        (system_id, station_id, spans[span].start): row
-        for (system_id, station_id, span), row in computed.stations.items()
-        if span < hours
+    tables = (world.status_table(), world.feed_table(), world.vehicle_table())
+    oracle = figures_oracle.figures(*tables, zone, day, local.end)
+    assert differences(_of_hours(computed.stations, spans), oracle.hours) == []
+    assert differences(_of_day(computed.stations, spans), oracle.days) == []
+    assert differences(_of_hours(computed.networks, spans), oracle.network_hours) == []
+    of_day = {key[0]: row for key, row in _of_day(computed.networks, spans).items()}
+    assert differences(of_day, oracle.networks) == []
+    episodes = {
+        (*key[:2], key[2].upper(), EPOCH + timedelta(microseconds=key[3])): {
+            "seconds": row["episode_micros"] / 1e6,
+            "is_censored": row["is_censored"],
+        }
+        for key, row in computed.episodes.items()
     }
-    days = {key[:2]: row for key, row in computed.stations.items() if key[2] == hours}
-    assert differences(starts, oracle.hours) == []
-    assert differences(days, oracle.days) == []
-    assert differences({"city": computed.networks["city", hours]}, oracle.networks) == []
+    assert differences(episodes, oracle.episodes) == []
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _of_hours(figures: Mapping[Any, dict[str, Any]], spans: Sequence[Span]) -> dict[Any, dict[str, Any]]:
+    last = len(spans) - 1
+    return {(*key[:-1], spans[key[-1]].start): row for key, row in figures.items() if key[-1] < last}
+
+
+def _of_day(figures: Mapping[Any, dict[str, Any]], spans: Sequence[Span]) -> dict[Any, dict[str, Any]]:
+    return {key[:-1]: row for key, row in figures.items() if key[-1] == len(spans) - 1}
 
 
 # Every millisecond

@@ -25,15 +25,18 @@ from pipeline.settings import Settings
 from pipeline.tables import (
     BATCH_DAY,
     NETWORK_DAY,
+    NETWORK_HOUR,
     STATION_CAPACITY,
     STATION_DAY,
+    STATION_EPISODE,
     STATION_HOUR,
+    STATION_SERVICE,
     SYSTEM,
     TABLES,
 )
 from pipeline.wiring import open_log, open_store
 from tests import figures_oracle
-from tests.observed_world import differences
+from tests.observed_world import World, differences
 from tests.running import BIKEWIRE
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ PARIS = "Europe/Paris"
 EVENING, MORNING = date(2026, 3, 2), date(2026, 3, 3)
 AFTERWARDS = datetime(2026, 12, 1, tzinfo=UTC)
 HOLD = 180.0
-FIGURES = (STATION_HOUR, STATION_DAY)
+FIGURES = (STATION_HOUR, STATION_DAY, STATION_SERVICE, STATION_EPISODE, NETWORK_HOUR)
 
 
 class City(NamedTuple):
@@ -153,6 +156,7 @@ def recorded(shared_data: Path) -> tuple[pa.Table, pa.Table]:
             "offset": range(len(polls)),
             "is_observing": [True] * len(polls),
             "hold_seconds": [HOLD] * len(polls),
+            "entities_expected": [41] * len(polls),
         }
     )
     return statuses, feeds
@@ -165,6 +169,12 @@ def assert_equals_oracle(rows: dict[str, list[Row]], oracle: figures_oracle.Orac
     assert differences(observed_hours, oracle.hours) == []
     assert differences(days, oracle.days) == []
     assert differences({row["system_id"]: row for row in rows["network_day"]}, oracle.networks) == []
+    networks = {(row["system_id"], row["start"]): row for row in rows["network_hour"] if row["observed_seconds"]}
+    assert differences(networks, oracle.network_hours) == []
+    episodes = {
+        tuple(row[name] for name in STATION_EPISODE.key if name != "date"): row for row in rows["station_episode"]
+    }
+    assert differences(episodes, oracle.episodes) == []
 
 
 @pytest.mark.parametrize("lies_in", ["lake and log", "both twice"])
@@ -181,7 +191,7 @@ async def test_the_recorded_night_equals_duckdb(city: City, shared_data: Path, l
     for day in (EVENING, MORNING):
         await city.compute(day)
         local = local_day(day, ZoneInfo(PARIS))
-        oracle = figures_oracle.figures(statuses, feeds, PARIS, day, local.end)
+        oracle = figures_oracle.figures(statuses, feeds, World().vehicle_table(), PARIS, day, local.end)
         rows = await city.rows(day)
         assert len(rows["station_hour"]) == 41 * 24
         assert len(oracle.days) == 41
@@ -257,7 +267,7 @@ async def test_a_day_without_data_loses_the_rows_it_had(city: City) -> None:
     )
     report = await city.compute(JUNE)
     assert str(report) == "velozef 2026-06-01: nothing was observed."
-    assert await city.rows(JUNE) == {"station_hour": [], "station_day": [], "network_day": []}
+    assert await city.rows(JUNE) == {table.name: [] for table in (*FIGURES, NETWORK_DAY)}
     assert await city.store.read(STATION_CAPACITY, ("velozef",)) == []
     assert [row["polls"] for row in await city.store.read(NETWORK_DAY, ("velozef",))] == [7]
 

@@ -25,7 +25,7 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 
 
 def network(**values: float | None) -> DayFigures:
-    return DayFigures(network=[{"system_id": "brest", "date": TODAY.date, "polls": 1, **values}])
+    return DayFigures({NETWORK_DAY: [{"system_id": "brest", "date": TODAY.date, "polls": 1, **values}]})
 
 
 async def kept(store: Store) -> list[dict[str, object]]:
@@ -54,6 +54,6 @@ async def test_a_station_that_is_no_longer_in_the_day_goes(store: Store) -> None
     def station(station_id: str) -> Row:
         return {"system_id": "brest", "date": TODAY.date, "station_id": station_id}
 
-    await keep(store, "brest", TODAY, DayFigures(stations=[station("a"), station("b")]))
-    await keep(store, "brest", TODAY, DayFigures(stations=[station("b")]))
+    await keep(store, "brest", TODAY, DayFigures({STATION_DAY: [station("a"), station("b")]}))
+    await keep(store, "brest", TODAY, DayFigures({STATION_DAY: [station("b")]}))
     assert [row["station_id"] for row in await store.read(STATION_DAY, ("brest", TODAY.date))] == ["b"]

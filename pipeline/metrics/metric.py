@@ -87,12 +87,14 @@ def _median_seconds(kind: str) -> str:
     )
 
 
-def episodes(kind: str, of_what: str) -> tuple[Metric, ...]:
-    """How often something was ``kind``, and for how long; ``of_what`` says of which stations."""
+def episodes(kind: str, of_what: str, observed: str) -> tuple[Metric, ...]:
+    """How often something was ``kind``, and for how long; ``of_what`` says of which stations.
+
+    ``observed`` is a column that is null while no station is observed.
+    """
+    count = f"CASE WHEN count({observed}) > 0 THEN {_episodes(kind)} END"
     return (
-        Metric(
-            f"{kind}_episodes", "episodes", "long", f"How often {of_what} became or was seen {kind}.", _episodes(kind)
-        ),
+        Metric(f"{kind}_episodes", "episodes", "long", f"How often {of_what} became or was seen {kind}.", count),
         Metric(
             f"{kind}_episode_median_seconds",
             "s",

@@ -162,8 +162,8 @@ OBSERVATION_METRICS = (
 NETWORK_METRICS = (
     *STOCK_METRICS,
     *STATIONS_METRICS,
-    *episodes("empty", "stations"),
-    *episodes("full", "stations"),
+    *episodes("empty", "stations", "stations"),
+    *episodes("full", "stations", "stations"),
     *FLOW_METRICS,
     *FLEET_METRICS,
     *OBSERVATION_METRICS,

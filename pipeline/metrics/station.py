@@ -81,8 +81,8 @@ USE_METRICS = (
 STATION_METRICS = (
     *STOCK_METRICS,
     *CONDITION_METRICS,
-    *episodes("empty", "the station"),
-    *episodes("full", "the station"),
+    *episodes("empty", "the station", "micros"),
+    *episodes("full", "the station", "micros"),
     *FLOW_METRICS,
     *USE_METRICS,
     *OBSERVATION_METRICS,
