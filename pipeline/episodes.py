@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.pieces import cut
-from pipeline.runs import IN_ORDER, STATION
+from pipeline.runs import STATION, in_order
 
 KINDS = ("empty", "full")
 
@@ -19,16 +19,16 @@ def episodes(runs: DataFrame, day: DataFrame) -> DataFrame:
     ``day`` is one row of `pipeline.pieces.span_rows`. An episode is cut off where it is not known how it went on: at
     the day's edges, at gaps, and at the moment of the computation. It lasted at least as long as it was seen then.
     """
-    ordered = runs.withColumn("goes_on", F.coalesce(F.lead("continues").over(IN_ORDER), F.lit(False)))
+    ordered = runs.withColumn("goes_on", F.coalesce(F.lead("continues").over(in_order()), F.lit(False)))
     return reduce(DataFrame.unionByName, (_of_kind(ordered, day, kind) for kind in KINDS))
 
 
 def _of_kind(runs: DataFrame, day: DataFrame, kind: str) -> DataFrame:
     is_kind = f"is_{kind}"
-    is_first = ~(F.col("continues") & F.coalesce(F.lag(is_kind).over(IN_ORDER), F.lit(False)))
+    is_first = ~(F.col("continues") & F.coalesce(F.lag(is_kind).over(in_order()), F.lit(False)))
     numbered = (
         runs.withColumn("is_first", is_first)
-        .withColumn("number", F.sum((F.col(is_kind) & F.col("is_first")).cast("int")).over(IN_ORDER))
+        .withColumn("number", F.sum((F.col(is_kind) & F.col("is_first")).cast("int")).over(in_order()))
         .where(is_kind)
     )
     whole = numbered.groupBy(*STATION, "number").agg(

@@ -6,7 +6,7 @@ since 1970.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from pipeline.conditions import is_empty, is_full
@@ -15,7 +15,6 @@ from pipeline.pieces import POLL
 
 STATION = ["system_id", "station_id"]
 
-IN_ORDER = Window.partitionBy(*STATION).orderBy("seen")
 
 STATE = ["bikes", "docks", "bikes_disabled", "docks_disabled", "is_installed", "is_renting", "is_returning"]
 """What of a record tells one state from another; with it goes how long it is trusted."""
@@ -46,6 +45,11 @@ _SERVED = {
 """How many bikes there are to rent and docks to return to; -1 when nobody knows."""
 
 
+def in_order() -> WindowSpec:
+    """The rows of one station, by ``seen``. (Made when it is needed: Spark makes none before there is a session.)"""
+    return Window.partitionBy(*STATION).orderBy("seen")
+
+
 def observations(station_statuses: DataFrame, polls: DataFrame) -> DataFrame:
     """One row per station and observing poll: of a poll that was published more than once the newest publish counts.
 
@@ -72,11 +76,11 @@ def runs(observed: DataFrame, thresholds: Thresholds) -> DataFrame:
     and docks_served, and continues: whether the run before it held until this one began.
     """
     state = F.struct(*STATE, "hold_seconds")
-    continues = F.lag("polled_at").over(IN_ORDER).eqNullSafe(F.col("before")) & F.col("before").isNotNull()
+    continues = F.lag("polled_at").over(in_order()).eqNullSafe(F.col("before")) & F.col("before").isNotNull()
     numbered = (
         observed.withColumn("continues", continues)
-        .withColumn("begins_run", ~F.col("continues") | ~F.lag(state).over(IN_ORDER).eqNullSafe(state))
-        .withColumn("run", F.sum(F.col("begins_run").cast("int")).over(IN_ORDER))
+        .withColumn("begins_run", ~F.col("continues") | ~F.lag(state).over(in_order()).eqNullSafe(state))
+        .withColumn("run", F.sum(F.col("begins_run").cast("int")).over(in_order()))
     )
     found = numbered.groupBy(*STATION, "run").agg(
         F.min("seen").alias("seen"),
