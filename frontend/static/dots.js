@@ -1,20 +1,27 @@
 /** Many stations seen from far: shapes without numbers, drawn on one canvas instead of an element each. */
 
-import { STATES, stateOf } from "./states.js";
+import { LEVELS } from "./levels.js";
+import { STATES } from "./states.js";
 
 const RADIUS = 6;
 const BORDER = 1.5;
 
+const CIRCLE = "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z";
+
 /** The shapes of markers.css, in units of the radius around 0, 0. */
 const SHAPES = {
-  NORMAL: "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z",
+  NORMAL: CIRCLE,
   NEARLY_EMPTY: "M0 1.4L-.71 .71A1 1 0 1 1 .71 .71Z",
   EMPTY: "M0-1.2L1.2 0L0 1.2L-1.2 0Z",
   NEARLY_FULL: "M0-1.4L.71-.71A1 1 0 1 1-.71-.71Z",
   FULL: "M-.9-.9H.9V.9H-.9Z",
   CLOSED: "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0ZM-.5-.5L.5 .5M-.5 .5L.5-.5",
   OUT_OF_SERVICE: "M-1-.6H1V.6H-1Z",
-  UNKNOWN: "M1 0A1 1 0 1 1-1 0A1 1 0 1 1 1 0Z",
+  UNKNOWN: CIRCLE,
+  KEPT: CIRCLE,
+  NEARLY_KEPT: "M0 1.4L-.71 .71A1 1 0 1 1 .71 .71Z",
+  MISSED: "M0-1.2L1.2 0L0 1.2L-1.2 0Z",
+  UNSEEN: CIRCLE,
 };
 const COLOURS = {
   NORMAL: "--normal",
@@ -25,9 +32,13 @@ const COLOURS = {
   CLOSED: "--closed",
   OUT_OF_SERVICE: "--closed",
   UNKNOWN: "--unknown",
+  KEPT: "--normal",
+  NEARLY_KEPT: "--nearly-empty",
+  MISSED: "--empty",
+  UNSEEN: "--unknown",
 };
 
-/** How each state is drawn. @returns {Object<string, {path: Path2D, fill: string, border: string}>} */
+/** How each state and each level of service is drawn. @returns {Object<string, {path: Path2D, fill: string, border: string}>} */
 function looks() {
   const sheet = getComputedStyle(document.documentElement);
   const colour = (name) => sheet.getPropertyValue(name).trim();
@@ -35,9 +46,9 @@ function looks() {
   const look = (state) => {
     const path = new Path2D();
     path.addPath(new Path2D(SHAPES[state]), scale);
-    return { path, fill: colour(COLOURS[state]), border: state === "UNKNOWN" ? colour("--closed") : "#fff" };
+    return { path, fill: colour(COLOURS[state]), border: COLOURS[state] === "--unknown" ? colour("--closed") : "#fff" };
   };
-  return Object.fromEntries(STATES.map((state) => [state, look(state)]));
+  return Object.fromEntries([...STATES, ...LEVELS].map((state) => [state, look(state)]));
 }
 
 /** A circle of Leaflet's canvas that is drawn as the shape of its state. */
@@ -88,9 +99,9 @@ export class Dots {
     this.#group.remove();
   }
 
-  /** @param {import("./stations.js").Station} station */
-  draw(station) {
-    const [known, place, state] = [this.#byId.get(station.id), [station.lat, station.lon], stateOf(station)];
+  /** @param {import("./stations.js").Station} station @param {string} state that it is drawn by, or a level */
+  draw(station, state) {
+    const [known, place] = [this.#byId.get(station.id), [station.lat, station.lon]];
     if (!known) this.#add(station.id, place, state);
     else if (known.options.state !== state) known.setStyle({ state });
     if (known && !known.getLatLng().equals(place)) known.setLatLng(place);
