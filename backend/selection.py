@@ -10,7 +10,7 @@ from functools import lru_cache
 from backend.pagination import Order
 from backend.types.place import BBox, Near
 from backend.view import View
-from pipeline.model import StationInformation, StationState, VehicleStatus
+from pipeline.model import StationInformation, StationState, Thresholds, VehicleStatus, is_abandoned
 
 
 def fold(text: str) -> str:
@@ -86,16 +86,18 @@ class VehicleFilter:
     outside_stations: bool | None = None
     reserved: bool | None = None
     disabled: bool | None = None
+    abandoned: bool | None = None
 
     def select(self, view: View) -> list[VehicleStatus]:
         """The vehicles that fulfil every condition, in no order."""
-        return [vehicle for vehicle in view.live.vehicles.values() if self._fits(vehicle)]
+        return [vehicle for vehicle in view.live.vehicles.values() if self._fits(vehicle, view.thresholds)]
 
-    def _fits(self, vehicle: VehicleStatus) -> bool:
+    def _fits(self, vehicle: VehicleStatus, thresholds: Thresholds) -> bool:
         return (
             self.outside_stations in (None, vehicle.station_id is None)
             and self.reserved in (None, vehicle.is_reserved)
             and self.disabled in (None, vehicle.is_disabled)
+            and (self.abandoned is None or self.abandoned is is_abandoned(vehicle, thresholds))
         )
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
 from pipeline.gbfs_model import Feed
-from pipeline.model import FeedStatus, Record, StationStatus, SystemInformation, Topic, decode
+from pipeline.model import FeedStatus, Record, StationStatus, SystemInformation, Topic, VehicleStatus, decode
 from pipeline.observation import REPUBLISH_AFTER, Published
+from pipeline.parked import parked_in
 from pipeline.ports import Log, LogBatch, Offsets, StoredRecord
 
 WINDOWS = (timedelta(hours=1), REPUBLISH_AFTER + timedelta(hours=2), timedelta(days=36500))
 """How far to look back, one after the other, until every feed is found; the second holds all declarations of a
-poller that ran until lately, the last is the whole log."""
+poller that ran until lately, the last is the whole log. Vehicles are not worth more than the second: their feed may be
+one that never answers."""
 
 SCANNED = (Topic.SYSTEM_INFORMATION, Topic.FEED_STATUS, Topic.NETWORK_STATUS)
 """Small topics; every publish has a record of one of them, so reading them reaches the end of the log."""
@@ -48,25 +52,44 @@ class LastPolls:
         return found[0] if len(found) == 1 else None
 
 
+class _Observing(NamedTuple):
+    """A fetch that observed, and when the log took it."""
+
+    status: FeedStatus
+    appended_at: datetime
+
+
 class _Scan(msgspec.Struct):
-    """The newest by ``polled_at``: a replay may have appended older polls later."""
+    """The newest by ``polled_at``: a replay may have appended older polls later. ``with_vehicles`` are
+    the systems whose vehicle feed was asked, whatever it answered."""
 
     systems: dict[str, SystemInformation] = {}
-    observing: dict[str, tuple[FeedStatus, datetime]] = {}
+    stations: dict[str, _Observing] = {}
+    vehicles: dict[str, _Observing] = {}
+    with_vehicles: set[str] = set()
 
     def take(self, stored: StoredRecord) -> None:
         record = _decoded(stored)
         if isinstance(record, SystemInformation):
             if _is_newer(record, self.systems.get(record.system_id)):
                 self.systems[record.system_id] = record
-        elif isinstance(record, FeedStatus) and record.feed == Feed.STATION_STATUS and record.is_observing:
-            known = self.observing.get(record.system_id)
-            if _is_newer(record, known and known[0]):
-                self.observing[record.system_id] = record, stored.appended_at
+        elif isinstance(record, FeedStatus) and record.feed == Feed.STATION_STATUS:
+            _keep_newest(self.stations, _Observing(record, stored.appended_at))
+        elif isinstance(record, FeedStatus) and record.feed == Feed.VEHICLE_STATUS:
+            self.with_vehicles.add(record.system_id)
+            _keep_newest(self.vehicles, _Observing(record, stored.appended_at))
 
-    def is_whole(self, feed_urls: Collection[str]) -> bool:
-        found = {system.feed_url for system in self.systems.values() if system.system_id in self.observing}
+    def is_whole(self, feed_urls: Collection[str], *, with_vehicles: bool) -> bool:
+        lacking = self.with_vehicles - self.vehicles.keys() if with_vehicles else set()
+        known = self.stations.keys() - lacking
+        found = {system.feed_url for system in self.systems.values() if system.system_id in known}
         return found.issuperset(feed_urls)
+
+
+def _keep_newest(found: dict[str, _Observing], fetch: _Observing) -> None:
+    known = found.get(fetch.status.system_id)
+    if fetch.status.is_observing and _is_newer(fetch.status, known and known.status):
+        found[fetch.status.system_id] = fetch
 
 
 async def last_polls(log: Log, feed_urls: Collection[str]) -> LastPolls:
@@ -77,12 +100,13 @@ async def last_polls(log: Log, feed_urls: Collection[str]) -> LastPolls:
     scan = _Scan()
     for window in WINDOWS:
         scan = await _scan(log, window)
-        if scan.is_whole(feed_urls):
+        if scan.is_whole(feed_urls, with_vehicles=window is WINDOWS[0]):
             break
-    published = {
-        system_id: await _published(log, status, appended_at)
-        for system_id, (status, appended_at) in scan.observing.items()
-    }
+    published = {system_id: await _published(log, observing) for system_id, observing in scan.stations.items()}
+    vehicles = await _vehicles(log, scan.vehicles)
+    for system_id, seen in vehicles.items():
+        before = published.get(system_id, Published())
+        published[system_id] = replace(before, parked=parked_in(seen.values()))
     return LastPolls(scan.systems, published)
 
 
@@ -97,8 +121,9 @@ async def _scan(log: Log, window: timedelta) -> _Scan:
     return scan
 
 
-async def _published(log: Log, observing: FeedStatus, appended_at: datetime) -> Published:
-    """What the log holds of a system up to its last observing poll."""
+async def _published(log: Log, last: _Observing) -> Published:
+    """What the log holds of a system's stations up to its last observing poll."""
+    observing, appended_at = last
     published = Published(stations_expected=observing.entities_expected, polled_at=observing.polled_at)
     if not observing.entities:
         return published
@@ -118,6 +143,46 @@ async def _published(log: Log, observing: FeedStatus, appended_at: datetime) -> 
         if is_past or len(_of(statuses, observing)) == observing.entities:
             break
     return replace(published, statuses=statuses)
+
+
+async def _vehicles(log: Log, last: Mapping[str, _Observing]) -> dict[str, dict[str, VehicleStatus]]:
+    """The vehicles of each system's last poll that observed them, by system and id."""
+    found: dict[str, dict[str, VehicleStatus]] = {system_id: {} for system_id in last}
+    for run in _runs(last.values()):
+        await _read_vehicles(log, run, found)
+    return found
+
+
+def _runs(observing: Iterable[_Observing]) -> list[list[_Observing]]:
+    """Those that lie close together in the log, to be read at one go: with many systems nearly all do."""
+    ordered = sorted(observing, key=lambda one: one.appended_at)
+    runs = [ordered[:1]] if ordered else []
+    for before, after in pairwise(ordered):
+        if after.appended_at - before.appended_at > PUBLISH_SPAN:
+            runs.append([])
+        runs[-1].append(after)
+    return runs
+
+
+async def _read_vehicles(log: Log, run: Sequence[_Observing], found: Mapping[str, dict[str, VehicleStatus]]) -> None:
+    wanted = {one.status.system_id: one.status for one in run if one.status.entities}
+    if not wanted:
+        return
+    topics = (Topic.VEHICLE_STATUS,)
+    start = await log.offsets_at(topics, run[0].appended_at - PUBLISH_SPAN)
+    end = await log.end_offsets(topics)
+    async for batch in _batches(log, topics, start, end):
+        for stored in batch.records:
+            record = _decoded(stored)
+            if isinstance(record, VehicleStatus) and _is_of(record, wanted.get(record.system_id)):
+                found[record.system_id][record.vehicle_id] = record
+        is_past = bool(batch.records) and batch.records[-1].appended_at > run[-1].appended_at + PUBLISH_SPAN
+        if is_past or all(len(found[key]) == status.entities for key, status in wanted.items()):
+            return
+
+
+def _is_of(record: VehicleStatus, observing: FeedStatus | None) -> bool:
+    return observing is not None and record.polled_at == observing.polled_at
 
 
 def _is_newer(record: Record, known: Record | None) -> bool:

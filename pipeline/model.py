@@ -143,7 +143,8 @@ class FeedStatus(Record, frozen=True, kw_only=True):
     """What happened to one fetch of one feed.
 
     ``is_observing`` says that this poll carries the feed's records, ``entities`` of them (0 is an answer);
-    ``entities_expected`` is the number of stations that station_information declares, for station_status.
+    ``entities_expected`` is the number of stations that station_information declares, for station_status, and
+    ``has_vehicle_feed`` whether the system publishes its vehicles too, also for station_status (None: not known).
     ``reason`` is one sentence when the feed was not taken. ``deviations`` counts what was repaired or refused
     inside the document; ``deviations_by_rule`` is JSON text: ``{rule: {"count": n, "example": sentence}}``.
     """
@@ -163,6 +164,7 @@ class FeedStatus(Record, frozen=True, kw_only=True):
     hold_seconds: float
     deviations: int = 0
     deviations_by_rule: str | None = None
+    has_vehicle_feed: bool | None = None
 
     @property
     def key(self) -> str:
@@ -275,3 +277,10 @@ def _stocked_state(status: StationStatus, thresholds: Thresholds) -> StationStat
     if docks is not None and docks <= thresholds.nearly_full:
         return StationState.NEARLY_FULL
     return StationState.UNKNOWN if bikes is None and docks is None else StationState.NORMAL
+
+
+def is_abandoned(vehicle: VehicleStatus, thresholds: Thresholds) -> bool | None:
+    """Whether a vehicle outside stations had stood still for long when it was seen; None: not known."""
+    if vehicle.still_since is not None:
+        return vehicle.polled_at - vehicle.still_since >= timedelta(hours=thresholds.abandoned_hours)
+    return False if vehicle.station_id is not None or vehicle.is_reserved else None

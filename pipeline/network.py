@@ -6,6 +6,15 @@ over every combination of inputs.
 
 from __future__ import annotations
 
+from pipeline.conditions import (
+    charge_quartiles,
+    has_low_charge,
+    imbalance,
+    is_abandoned,
+    is_empty,
+    is_full,
+    is_unusable,
+)
 from pipeline.model import Thresholds, Topic
 
 VEHICLE_FEEDS = ("vehicle_status", "free_bike_status")
@@ -27,11 +36,6 @@ def state_sql(thresholds: Thresholds, status: str = "status", now: str = "polled
         ELSE 'NORMAL' END"""
 
 
-IS_EMPTY = "status.is_installed AND status.is_renting AND status.bikes = 0"
-IS_FULL = "status.is_installed AND status.is_returning AND status.docks = 0"
-"""Conditions, not states: a station with neither bikes nor docks is both."""
-
-
 def totals_sql(source: str, thresholds: Thresholds) -> str:
     """A query of one row per system and poll that observed stations, with the fields of NetworkStatus.
 
@@ -45,8 +49,14 @@ def totals_sql(source: str, thresholds: Thresholds) -> str:
         greatest(expected - reporting, 0) + stations_saying_nothing AS stations_unknown,
         IF(has_vehicles, vehicles_outside_stations, NULL) AS vehicles_outside_stations,
         IF(has_vehicles, vehicles_reserved, NULL) AS vehicles_reserved,
-        IF(has_vehicles, vehicles_disabled, NULL) AS vehicles_disabled, hold_seconds
-    FROM (SELECT system_id, polled_at, {_SUMS} FROM ({_entities(source, thresholds)}) GROUP BY system_id, polled_at)
+        IF(has_vehicles, vehicles_disabled, NULL) AS vehicles_disabled,
+        stations_unusable, imbalance, {_FLEET} AS fleet,
+        IF(has_vehicles, vehicles_abandoned, NULL) AS vehicles_abandoned,
+        IF(has_vehicles, vehicles_low_charge, NULL) AS vehicles_low_charge,
+        charges[0] AS charge_low_quartile, charges[1] AS charge_median, charges[2] AS charge_high_quartile,
+        hold_seconds
+    FROM (SELECT system_id, polled_at, {_sums(thresholds)} FROM ({_entities(source, thresholds)})
+        GROUP BY system_id, polled_at)
     WHERE has_stations"""
 
 
@@ -103,36 +113,68 @@ _COUNTED = "max_by(record.station_id IS NULL, offset) AS is_outside, " + ", ".jo
         "record.is_observing",
         "record.entities_expected",
         "record.hold_seconds",
+        "record.has_vehicle_feed",
+        "record.charge",
+        "record.still_since",
     )
 )
 
 _STATION = f"topic = '{Topic.STATION_STATUS}'"
 _VEHICLE = f"topic = '{Topic.VEHICLE_STATUS}'"
 _STATION_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity = '{Topic.STATION_STATUS}' AND status.is_observing"
-_VEHICLE_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity IN {VEHICLE_FEEDS} AND status.is_observing"
+_ASKED_VEHICLE_FEED = f"topic = '{Topic.FEED_STATUS}' AND entity IN {VEHICLE_FEEDS}"
+_VEHICLE_FEED = f"{_ASKED_VEHICLE_FEED} AND status.is_observing"
 _STATION_FEED_RECORD = _STATION_FEED.replace("status.is", "record.is")
 _VEHICLE_FEED_RECORD = _VEHICLE_FEED.replace("status.is", "record.is")
 
-_SUMS = ", ".join(
-    f"{expression} AS {name}"
-    for name, expression in {
-        "has_stations": f"bool_or({_STATION_FEED} OR {_STATION})",
-        "has_vehicles": f"bool_or({_VEHICLE_FEED})",
-        "reporting": _count(_STATION),
-        "expected": f"coalesce(max(IF({_STATION_FEED}, status.entities_expected, NULL)), {_count(_STATION)})",
-        "bikes": _sum_of_stations("bikes"),
-        "docks": _sum_of_stations("docks"),
-        "bikes_disabled": _sum_of_stations("bikes_disabled"),
-        "docks_disabled": _sum_of_stations("docks_disabled"),
-        "stations_empty": _count(f"{_STATION} AND {IS_EMPTY}"),
-        "stations_nearly_empty": _count("state = 'NEARLY_EMPTY'"),
-        "stations_full": _count(f"{_STATION} AND {IS_FULL}"),
-        "stations_nearly_full": _count("state = 'NEARLY_FULL'"),
-        "stations_closed": _count("state IN ('CLOSED', 'OUT_OF_SERVICE')"),
-        "stations_saying_nothing": _count("state = 'UNKNOWN'"),
-        "vehicles_outside_stations": _count(f"{_VEHICLE} AND status.is_outside"),
-        "vehicles_reserved": _count(f"{_VEHICLE} AND status.is_reserved"),
-        "vehicles_disabled": _count(f"{_VEHICLE} AND status.is_disabled"),
-        "hold_seconds": f"max(IF({_STATION} OR ({_STATION_FEED}), status.hold_seconds, NULL))",
-    }.items()
+# Unknown where there are stations and none tells its bikes.
+_DOCKED = (
+    f"coalesce(sum(IF({_STATION}, status.bikes, NULL)), IF({_count(_STATION)} = 0, 0, NULL))"
+    f" + {_sum_of_stations('bikes_disabled')}"
 )
+
+# A poll is judged by itself: that its vehicle feed failed, or was not due, is told by its records. Who publishes no
+# vehicles has none outside; null, from records that did not tell yet, counts as that.
+_FLEET = (
+    "CASE WHEN has_vehicles THEN docked + vehicles_outside_stations"
+    " WHEN NOT coalesce(has_vehicle_feed, false) THEN docked END"
+)
+
+
+def _sums(thresholds: Thresholds) -> str:
+    return ", ".join(f"{expression} AS {name}" for name, expression in {**_SUMS, **_judged(thresholds)}.items())
+
+
+def _judged(thresholds: Thresholds) -> dict[str, str]:
+    low = _count(has_low_charge(thresholds, "status."))
+    return {
+        "vehicles_abandoned": _count(is_abandoned(thresholds, "status.")),
+        "vehicles_low_charge": f"IF(count(status.charge) > 0 OR {_count(_VEHICLE)} = 0, {low}, NULL)",
+    }
+
+
+_SUMS = {
+    "has_stations": f"bool_or({_STATION_FEED} OR {_STATION})",
+    "has_vehicles": f"bool_or({_VEHICLE_FEED})",
+    "reporting": _count(_STATION),
+    "expected": f"coalesce(max(IF({_STATION_FEED}, status.entities_expected, NULL)), {_count(_STATION)})",
+    "bikes": _sum_of_stations("bikes"),
+    "docks": _sum_of_stations("docks"),
+    "bikes_disabled": _sum_of_stations("bikes_disabled"),
+    "docks_disabled": _sum_of_stations("docks_disabled"),
+    "stations_empty": _count(f"{_STATION} AND {is_empty('status.')}"),
+    "stations_nearly_empty": _count("state = 'NEARLY_EMPTY'"),
+    "stations_full": _count(f"{_STATION} AND {is_full('status.')}"),
+    "stations_nearly_full": _count("state = 'NEARLY_FULL'"),
+    "stations_closed": _count("state IN ('CLOSED', 'OUT_OF_SERVICE')"),
+    "stations_saying_nothing": _count("state = 'UNKNOWN'"),
+    "vehicles_outside_stations": _count(f"{_VEHICLE} AND status.is_outside"),
+    "vehicles_reserved": _count(f"{_VEHICLE} AND status.is_reserved"),
+    "vehicles_disabled": _count(f"{_VEHICLE} AND status.is_disabled"),
+    "hold_seconds": f"max(IF({_STATION} OR ({_STATION_FEED}), status.hold_seconds, NULL))",
+    "docked": _DOCKED,
+    "has_vehicle_feed": f"bool_or(status.has_vehicle_feed OR ({_ASKED_VEHICLE_FEED}))",
+    "stations_unusable": _count(f"{_STATION} AND {is_unusable('status.')}"),
+    "imbalance": imbalance("status."),
+    "charges": charge_quartiles("status."),
+}

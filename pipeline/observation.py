@@ -23,6 +23,7 @@ from pipeline.model import (
     encode,
     milliseconds,
 )
+from pipeline.parked import Parked, parked_in, vehicle_records
 from pipeline.ports import LogRecord
 from pipeline.reading import Fetch, Reader, Reading
 from pipeline.settings import Settings
@@ -40,7 +41,8 @@ FORGET_AFTER = timedelta(hours=24)
 class Published:
     """What of a system is in the log: against this the next poll's changes are set.
 
-    ``statuses`` holds the newest record of each station, ``polled_at`` is the last poll that observed stations.
+    ``statuses`` holds the newest record of each station, ``polled_at`` is the last poll that observed stations;
+    ``parked`` are the vehicles that stood still in the last poll that observed vehicles.
     """
 
     system: SystemInformation | None = None
@@ -48,6 +50,7 @@ class Published:
     stations_expected: int | None = None
     statuses: Mapping[str, StationStatus] = field(default_factory=dict)
     polled_at: datetime | None = None
+    parked: Mapping[str, Parked] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Observer:
         self._reader = Reader(settings)
         self._declared_id: str | None = None
         self._declared: Declared | None = None
+        self._has_vehicle_feed = False
 
     def interval_seconds(self, feed: Feed) -> float:
         """How often the feed is to be polled, by the ttl of its newest document."""
@@ -112,19 +116,28 @@ class Observer:
         polled_at = milliseconds(polled_at)
         readings = {feed: self._reader.read(feed, fetches[feed], polled_at, shift) for feed in Feed if feed in fetches}
         documents = {feed: reading.document for feed, reading in readings.items() if reading.document}
+        discovery = documents.get(Feed.DISCOVERY)
+        self._has_vehicle_feed = self._lists_vehicles(discovery) or Feed.VEHICLE_STATUS in fetches
         declared, after = self._declare(polled_at, documents)
         statuses = self._statuses(polled_at, documents.get(Feed.STATION_STATUS))
         if Feed.STATION_STATUS in documents:
             after = replace(after, statuses=_newest(after.statuses, statuses, polled_at), polled_at=polled_at)
+        vehicles = self._vehicles(polled_at, documents.get(Feed.VEHICLE_STATUS))
+        if Feed.VEHICLE_STATUS in documents:
+            after = replace(after, parked=parked_in(vehicles))
         feeds = {
             feed: self._feed_status(polled_at, feed, fetches[feed], reading, after)
             for feed, reading in readings.items()
         }
-        records = (*declared, *statuses, *self._vehicles(polled_at, documents.get(Feed.VEHICLE_STATUS)))
-        discovery = documents.get(Feed.DISCOVERY)
+        records = (*declared, *statuses, *vehicles)
         return Observation(
             polled_at, (*records, *feeds.values()), after, feeds, discovery.entities if discovery else None
         )
+
+    def _lists_vehicles(self, discovery: Document[Link] | None) -> bool:
+        if discovery is None:
+            return self._has_vehicle_feed
+        return any(link.feed is Feed.VEHICLE_STATUS for link in discovery.entities)
 
     def _declare(self, polled_at: datetime, documents: Mapping[Feed, Document[Any]]) -> tuple[list[Record], Published]:
         before = self.published
@@ -200,26 +213,7 @@ class Observer:
         if document is None:
             return []
         hold = self._hold_seconds(Feed.VEHICLE_STATUS)
-        total = len(document.entities)
-        return [
-            VehicleStatus(
-                system_id=self.system_id,
-                polled_at=polled_at,
-                vehicle_id=said.vehicle_id,
-                lat=said.lat,
-                lon=said.lon,
-                station_id=said.station_id,
-                is_reserved=said.is_reserved,
-                is_disabled=said.is_disabled,
-                vehicle_type_id=said.vehicle_type_id,
-                range_meters=said.range_meters,
-                charge=said.charge,
-                last_reported=said.last_reported,
-                hold_seconds=hold,
-                vehicles_in_poll=total,
-            )
-            for said in document.entities
-        ]
+        return vehicle_records(self.system_id, polled_at, document.entities, self.published.parked, hold)
 
     def _feed_status(
         self, polled_at: datetime, feed: Feed, fetch: Fetch, reading: Reading, after: Published
@@ -243,6 +237,7 @@ class Observer:
             hold_seconds=self._hold_seconds(feed),
             deviations=len(deviations),
             deviations_by_rule=summary(deviations),
+            has_vehicle_feed=self._has_vehicle_feed if feed is Feed.STATION_STATUS else None,
         )
 
     def _incoherent(self, document: Document[Any] | None) -> Iterator[Deviation]:

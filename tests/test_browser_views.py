@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -94,7 +94,7 @@ def test_bikes_outside_stations_reserved_and_disabled_are_listed_with_their_plac
 ) -> None:
     at = city.polled_at or datetime.now(UTC)
     bikes = [
-        vehicle("out", charge=0.5),
+        vehicle("out", charge=0.5, still_since=at - timedelta(hours=49.5)),
         vehicle("kept", "l", is_reserved=True, charge=0.9),
         vehicle("broken", "o", is_disabled=True, range_meters=12_000.0),
     ]
@@ -102,6 +102,8 @@ def test_bikes_outside_stations_reserved_and_disabled_are_listed_with_their_plac
     browser.open(address(city_server, "#tables=outside"))
     browser.until(lambda: browser.texts(".grid tbody th") == ["out"], "the bike outside")
     assert browser.texts(".grid tbody td")[:2] == ["outside a station", "48.39000, -4.49000"]
+    assert browser.texts(".grid tbody td")[4:6] == ["2 days", "yes"]
+    assert browser.texts(".grid .abandoned") == ["yes"]
     browser.run("location.hash = 'tables=reserved'")
     browser.until(lambda: browser.texts(".grid tbody th") == ["kept"], "the reserved bike")
     assert browser.texts(".grid tbody td")[:2] == ["Liberté", "no"]

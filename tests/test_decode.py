@@ -19,6 +19,7 @@ from pipeline.model import (
     StationStatus,
     SystemInformation,
     Topic,
+    decode,
     encode,
 )
 from pipeline.results import TOPICS
@@ -48,6 +49,21 @@ EXAMPLES: list[Record] = [
     feed("station_status", START, reason='It says "no".', deviations_by_rule='{"x": {"count": 1}}', bytes=2**40),
     NETWORK,
 ]
+
+
+NEW = {
+    "still_since",
+    "has_vehicle_feed",
+    "stations_unusable",
+    "imbalance",
+    "fleet",
+    "vehicles_abandoned",
+    "vehicles_low_charge",
+    "charge_low_quartile",
+    "charge_median",
+    "charge_high_quartile",
+}
+"""What the first logs do not tell."""
 
 
 def frame(spark: SparkSession, values: Sequence[tuple[str, bytes | None]]) -> DataFrame:
@@ -151,3 +167,22 @@ def test_a_value_outside_its_enumeration_is_named(spark: SparkSession) -> None:
 def test_the_fields_of_a_record_say_what_may_be_missing() -> None:
     may_be_null = {field.name for field in fields(StationStatus) if field.is_nullable}
     assert may_be_null == {"bikes", "docks", "bikes_disabled", "docks_disabled", "last_reported", "seen_before"}
+
+
+def old(record: Record) -> bytes:
+    """The record as it was written before it told more."""
+    return msgspec.json.encode({key: value for key, value in msgspec.to_builtins(record).items() if key not in NEW})
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=lambda record: type(record).__name__)
+def test_records_of_the_first_logs_are_still_read(record: Record) -> None:
+    assert decode(TOPIC_OF[type(record)], old(record)) == record
+
+
+@pytest.mark.spark
+def test_spark_still_reads_the_records_of_the_first_logs(spark: SparkSession) -> None:
+    values = [
+        (str(TOPIC_OF[type(record)]), old(record)) for record in EXAMPLES if not isinstance(record, NetworkStatus)
+    ]
+    rows = decoded(frame(spark, values), TOPICS).select("problem", "record.still_since").collect()
+    assert [(row.problem, row.still_since) for row in rows] == [(None, None)] * len(values)

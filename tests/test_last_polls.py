@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,16 +13,17 @@ from pipeline import last_polls as module
 from pipeline.adapters.sqlite_log import SqliteLog
 from pipeline.gbfs_model import Feed
 from pipeline.last_polls import LastPolls, last_polls
-from pipeline.model import StationStatus, SystemInformation, Topic
+from pipeline.model import StationStatus, SystemInformation, Topic, VehicleStatus
 from pipeline.observation import Observer, Published
 from pipeline.ports import Log, LogRecord, Offsets
 from pipeline.reading import Fetch
 from pipeline.settings import Settings
 from pipeline.wiring import open_log
-from tests.gbfs_documents import NOON, Json, body, station, status, statuses, system
+from tests.gbfs_documents import NOON, Json, body, station, status, statuses, system, vehicle
 
 URL = "https://example.org/gbfs.json"
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 DECLARED = {
     Feed.SYSTEM_INFORMATION: Fetch(body=body(system())),
     Feed.STATION_INFORMATION: Fetch(body=body({"stations": [station("st_1"), station("st_2"), station("st_3")]})),
@@ -178,6 +181,78 @@ async def test_a_last_poll_with_an_unreadable_record_gives_the_others(log: Log) 
     found = await last_polls(log, {URL})
 
     assert set(found.published["harbour"].statuses) == {"st_2"}
+
+
+def bikes(polled_at: datetime, *vehicles: Json) -> Fetch:
+    return Fetch(body=body({"bikes": vehicles}, polled_at))
+
+
+async def test_after_a_restart_vehicles_still_stand_where_they_stood(log: Log) -> None:
+    city = City(log)
+    await city.poll(NOON, status("st_1"), vehicle_status=bikes(NOON, vehicle("a"), vehicle("gone")))
+    second = NOON + MINUTE
+    seen = [vehicle("a"), vehicle("b"), vehicle("docked", station_id="st_1"), vehicle("taken", is_reserved=True)]
+    await city.poll(second, status("st_1"), vehicle_status=bikes(second, *seen))
+    await city.poll(second + MINUTE, status("st_1"), vehicle_status=Fetch(failure="No answer."))
+
+    (found,) = (await last_polls(log, {URL})).published.values()
+
+    assert found.parked == city.observer.published.parked
+    assert {key: parked.since for key, parked in found.parked.items()} == {"a": NOON, "b": second}
+    assert found.polled_at == second + MINUTE
+    restarted = Observer("harbour", Settings(), published=found)
+    later = NOON + timedelta(hours=9)
+    observation = restarted.observe(later, {Feed.VEHICLE_STATUS: bikes(later, vehicle("a"), vehicle("gone"))})
+    since = {one.vehicle_id: one.still_since for one in observation.records if isinstance(one, VehicleStatus)}
+    assert since == {"a": NOON, "gone": later}
+
+
+async def test_a_last_poll_that_found_no_vehicles_leaves_none_standing(log: Log) -> None:
+    city = City(log)
+    await city.poll(NOON, status("st_1"), vehicle_status=bikes(NOON, vehicle("a")))
+    await city.poll(NOON + MINUTE, status("st_1"), vehicle_status=bikes(NOON + MINUTE))
+
+    assert (await last_polls(log, {URL})).published["harbour"].parked == {}
+
+
+async def test_a_system_of_vehicles_alone_has_a_last_poll(log: Log) -> None:
+    city = City(log)
+    await city.poll(NOON, vehicle_status=bikes(NOON, vehicle("a")))
+
+    (found,) = (await last_polls(log, {URL})).published.values()
+
+    assert found == Published(parked=city.observer.published.parked)
+
+
+async def test_the_vehicles_of_many_systems_are_their_own(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    cities = [City(log, name, f"https://example.org/{name}.json") for name in ("north", "south", "west")]
+    for minute in range(2):
+        for number, city in enumerate(cities):
+            polled_at = NOON + (minute + number) * MINUTE
+            await city.poll(polled_at, status("st_1"), vehicle_status=bikes(polled_at, vehicle("a"), vehicle("b")))
+    known = {city.observer.system_id: city.observer.published.parked for city in cities}
+
+    for span in (timedelta(minutes=1), timedelta(0)):  # read at one go, and each by itself
+        monkeypatch.setattr(module, "PUBLISH_SPAN", span)
+        found = await last_polls(log, {URL})
+        assert {key: one.parked for key, one in found.published.items()} == known
+
+
+async def test_vehicles_that_were_not_seen_for_hours_are_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    async with SqliteLog(str(path)) as log:
+        await log.create(list(Topic))
+        city = City(log)
+        await city.poll(NOON, status("st_1"), vehicle_status=bikes(NOON, vehicle("a")))
+        with closing(sqlite3.connect(path)) as connection, connection:
+            for table in ("record", "publish", "sequence"):
+                connection.execute(f"UPDATE {table} SET appended_at = appended_at - {3 * 3600 * 1_000_000}")
+        await city.poll(NOON + 3 * HOUR, status("st_1"), vehicle_status=Fetch(failure="No answer."))
+
+        found = await last_polls(log, {URL})
+
+    assert found.published["harbour"].polled_at == NOON + 3 * HOUR
+    assert set(found.published["harbour"].parked) == {"a"}
 
 
 class MarkingLog(SqliteLog):

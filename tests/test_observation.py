@@ -215,7 +215,8 @@ def test_a_vehicle_record_says_all_that_the_feed_says() -> None:
         hold_seconds=180.0,
         vehicles_in_poll=2,
     )
-    assert records == [first, msgspec.structs.replace(first, vehicle_id="v_2", station_id=None, range_meters=None)]
+    outside = {"station_id": None, "range_meters": None, "still_since": NOON - MINUTE}
+    assert records == [first, msgspec.structs.replace(first, vehicle_id="v_2", **outside)]
 
 
 DECLARED = {

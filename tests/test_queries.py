@@ -81,7 +81,7 @@ async def test_capacities_that_nobody_knows_are_null(context: Context) -> None:
 
 
 async def test_a_vehicle_is_answered_with_its_station(context: Context) -> None:
-    fields = "id lat lon station { name status { bikes } } isReserved isDisabled rangeMeters charge polledAt"
+    fields = "id lat lon station { name status { bikes } } isReserved isDisabled rangeMeters charge polledAt stillSince"
     answer = await ask(context, f"vehicles(first: 2) {{ totalCount nodes {{ {fields} }} }}")
     assert answer["vehicles"] == {
         "totalCount": 4,
@@ -96,6 +96,7 @@ async def test_a_vehicle_is_answered_with_its_station(context: Context) -> None:
                 "rangeMeters": None,
                 "charge": 0.5,
                 "polledAt": "2026-11-20T17:59:30.000Z",
+                "stillSince": None,
             },
             {
                 "id": "v2",
@@ -107,9 +108,16 @@ async def test_a_vehicle_is_answered_with_its_station(context: Context) -> None:
                 "rangeMeters": None,
                 "charge": 0.9,
                 "polledAt": "2026-11-20T17:59:30.000Z",
+                "stillSince": None,
             },
         ],
     }
+
+
+async def test_a_vehicle_tells_since_when_it_stands_still(context: Context) -> None:
+    context.live.systems[SYSTEM].vehicles = {"v9": vehicle("v9", still_since=POLL - minutes(60))}
+    answer = await ask(context, "vehicles { nodes { stillSince isAbandoned } }")
+    assert answer["vehicles"]["nodes"] == [{"stillSince": "2026-11-20T16:59:30.000Z", "isAbandoned": False}]
 
 
 async def test_a_vehicle_at_an_undeclared_station_has_no_station_but_is_not_outside(context: Context) -> None:
@@ -166,9 +174,22 @@ async def test_the_newest_poll_tells_only_of_its_own_feeds(context: Context) -> 
 async def test_the_network_is_answered_as_it_was_counted(context: Context) -> None:
     system = context.live.systems[SYSTEM]
     assert system.network is not None
-    system.network = msgspec.structs.replace(system.network, stations_closed=2, vehicles_reserved=1)
+    counted = {
+        "stations_closed": 2,
+        "vehicles_reserved": 1,
+        "stations_unusable": 3,
+        "imbalance": 0.25,
+        "fleet": 12,
+        "vehicles_abandoned": 0,
+        "charge_low_quartile": 0.125,
+        "charge_median": 0.5,
+        "charge_high_quartile": 0.75,
+    }
+    system.network = msgspec.structs.replace(system.network, **counted)
     selection = """network { polledAt stationsExpected stationsReporting bikes docks bikesDisabled docksDisabled
-        empty nearlyEmpty full nearlyFull closed unknown vehiclesOutsideStations vehiclesReserved vehiclesDisabled }"""
+        empty nearlyEmpty full nearlyFull closed unknown vehiclesOutsideStations vehiclesReserved vehiclesDisabled
+        stationsUnusable imbalance fleet vehiclesAbandoned vehiclesLowCharge
+        chargeLowQuartile chargeMedian chargeHighQuartile }"""
     assert await ask(context, selection) == {
         "network": {
             "polledAt": "2026-11-20T17:59:30.000Z",
@@ -187,6 +208,14 @@ async def test_the_network_is_answered_as_it_was_counted(context: Context) -> No
             "vehiclesOutsideStations": None,
             "vehiclesReserved": 1,
             "vehiclesDisabled": None,
+            "stationsUnusable": 3,
+            "imbalance": 0.25,
+            "fleet": 12,
+            "vehiclesAbandoned": 0,
+            "vehiclesLowCharge": None,
+            "chargeLowQuartile": 0.125,
+            "chargeMedian": 0.5,
+            "chargeHighQuartile": 0.75,
         }
     }
 

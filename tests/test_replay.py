@@ -9,13 +9,13 @@ from time import monotonic
 
 import pytest
 
-from pipeline.model import FeedState, FeedStatus, StationInformation, StationStatus, SystemInformation
+from pipeline.model import FeedState, FeedStatus, StationInformation, StationStatus, SystemInformation, VehicleStatus
 from pipeline.ports import Log
 from pipeline.recording import RecordingError
 from pipeline.replay import ReplayReport, replay
 from pipeline.settings import Settings
 from pipeline.wiring import open_log
-from tests.gbfs_documents import NOON, document, station, status, statuses, system
+from tests.gbfs_documents import NOON, document, station, status, statuses, system, vehicle
 from tests.log_reading import of, read_all
 
 SETTINGS = Settings(min_poll_seconds=60)
@@ -65,6 +65,22 @@ async def test_polls_are_published_under_their_recorded_times(log: Log, tmp_path
         (NOON + 5 * MINUTE, 4, True, NOON + MINUTE),
     ]
     assert len(of(SystemInformation, records)) == len(of(StationInformation, records)) == 1
+
+
+async def test_vehicles_stand_still_in_a_recording_too(log: Log, tmp_path: Path) -> None:
+    def seen(minute: int) -> dict[str, object]:
+        bikes = {"bikes": [vehicle("v_1"), vehicle(f"only in {minute}")]}
+        return poll(minute, 3, feeds={"vehicle_status": document(bikes, NOON + minute * MINUTE)})
+
+    report = await replay(written(tmp_path / "polls", seen(0), poll(1, 3), seen(2)), log, SETTINGS)
+
+    records = of(VehicleStatus, await read_all(log, report.records))
+    assert [(one.vehicle_id, one.still_since) for one in records] == [
+        ("v_1", NOON),
+        ("only in 0", NOON),
+        ("v_1", NOON),
+        ("only in 2", NOON + 2 * MINUTE),
+    ]
 
 
 async def test_what_failed_when_recorded_fails_again(log: Log, tmp_path: Path) -> None:

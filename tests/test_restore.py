@@ -50,7 +50,7 @@ async def restored(tmp_path: Path) -> LiveTable:
                 STATION_LATEST: [row(STATION_LATEST, status("g", 0, None))],
                 FEED_LATEST: [row(FEED_LATEST, feed("station_status", FeedState.UNREACHABLE, NOW, reason="No route."))],
                 VEHICLE_LATEST: [
-                    row(VEHICLE_LATEST, vehicle("v1")),
+                    row(VEHICLE_LATEST, vehicle("v1", still_since=old)),
                     row(VEHICLE_LATEST, vehicle("gone"), polled_at=old),
                 ],
                 NETWORK_HISTORY: [row(NETWORK_HISTORY, network(old), day=old.date()), _totals()],
@@ -75,6 +75,7 @@ async def test_the_newest_of_everything_is_restored(restored: LiveTable) -> None
     assert (system.information.name, system.stations["g"].name, system.capacities) == ("Vélo", "Gare", {"g": 14})
     assert (system.statuses["g"].bikes, system.statuses["g"].docks, system.polled_at) == (0, None, POLL)
     assert (system.network and system.network.polled_at, list(system.vehicles)) == (POLL, ["v1"])
+    assert system.vehicles["v1"].still_since == POLL - minutes(1)
 
 
 async def test_a_feed_keeps_why_it_was_not_taken(restored: LiveTable) -> None:

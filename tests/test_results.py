@@ -80,6 +80,27 @@ def test_the_newest_record_of_each_entity_is_the_latest(spark: SparkSession) -> 
     assert (state["feed"], state["state"], state["is_observing"]) == ("station_status", "OK", True)
 
 
+def test_vehicles_and_totals_are_kept_with_all_that_was_counted(spark: SparkSession) -> None:
+    since = START - timedelta(hours=30)
+    vehicles = [vehicle("v", None, START, still_since=since, charge=0.125), vehicle("w", "a", START, charge=0.625)]
+    found = results(spark, [*poll(START, {"a": (0, 9), "b": (3, 0)}), feed("vehicle_status", START), *vehicles])
+    latest = {row["vehicle_id"]: row["still_since"] for row in found.rows[tables.VEHICLE_LATEST]}
+    assert latest == {"v": since, "w": None}
+    (row,) = found.rows[tables.NETWORK_HISTORY]
+    counted = {
+        "stations_unusable": 2,
+        "imbalance": 0.75,
+        "fleet": 4,
+        "vehicles_abandoned": 1,
+        "vehicles_low_charge": 1,
+        "charge_low_quartile": 0.25,
+        "charge_median": 0.375,
+        "charge_high_quartile": 0.5,
+    }
+    assert {name: row[name] for name in counted} == counted
+    assert {name: getattr(found.networks[0], name) for name in counted} == counted
+
+
 def test_rows_have_only_columns_of_their_table(spark: SparkSession) -> None:
     records = [*poll(START, {"a": (1, 9)}), feed("vehicle_status", START), vehicle("v", None, START)]
     for table, rows in results(spark, records).rows.items():

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from backend.context import Context
-from tests.small_city import SYSTEM, ask, information, open_context, refusal, vehicle
+from tests.small_city import POLL, SYSTEM, ask, information, open_context, refusal, vehicle
 
 
 @pytest.fixture
@@ -100,6 +101,18 @@ async def test_vehicles_fulfil_every_condition_and_are_in_order(
     if "orderBy" in arguments:
         context.live.systems[SYSTEM].vehicles["v5"] = vehicle("v5", range_meters=30_000)
     assert await vehicle_ids(context, arguments) == ids
+
+
+@pytest.mark.parametrize(("hours", "said"), [(23.9, False), (24, True), (None, None)])
+async def test_a_vehicle_that_stands_still_for_long_is_abandoned(
+    context: Context, hours: float | None, said: bool | None
+) -> None:
+    since = None if hours is None else POLL - timedelta(hours=hours)
+    context.live.systems[SYSTEM].vehicles["v4"] = vehicle("v4", still_since=since)
+    answer = await ask(context, "vehicles { nodes { isAbandoned } }")
+    assert [one["isAbandoned"] for one in answer["vehicles"]["nodes"]] == [False, False, False, said]
+    assert await vehicle_ids(context, "(abandoned: true)") == (["v4"] if said else [])
+    assert await vehicle_ids(context, "(abandoned: false)") == ["v1", "v2", "v3", *(["v4"] if said is False else [])]
 
 
 async def test_vehicles_come_in_pages_in_every_order(context: Context) -> None:

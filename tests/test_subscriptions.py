@@ -19,7 +19,7 @@ from tests.live_server import Client, LiveServer, Poller, client, running, setti
 from tests.small_city import NOW, SYSTEM, feed, network, small_city
 
 HEALTH = 'subscription { feedHealth(systemId: "brest") { state reason feeds { name state } } }'
-NETWORK = 'subscription { networkUpdates(systemId: "brest") { polledAt bikes } }'
+NETWORK = 'subscription { networkUpdates(systemId: "brest") { polledAt bikes fleet vehiclesAbandoned } }'
 
 
 @pytest.fixture
@@ -145,9 +145,9 @@ async def test_the_network_is_told_once_per_poll(poller: Poller, subscriber: Cli
     await subscriber.subscribe(NETWORK)
     first = (await subscriber.receive())["payload"]["data"]["networkUpdates"]
     await poller.publish(network(now, bikes=9))
-    await poller.publish(network(now + timedelta(seconds=1), bikes=8))
+    await poller.publish(network(now + timedelta(seconds=1), bikes=8, fleet=11, vehicles_abandoned=2))
     second = (await subscriber.receive())["payload"]["data"]["networkUpdates"]
-    assert (first["bikes"], second["bikes"]) == (9, 8)
+    assert [tuple(told.values())[1:] for told in (first, second)] == [(9, None, None), (8, 11, 2)]
 
 
 async def test_states_become_unknown_when_no_poll_comes_and_known_again_when_one_does(tmp_path: Path) -> None:

@@ -41,6 +41,36 @@ class NetworkStatus:
     vehicles_disabled: int | None = strawberry.field(
         description="Vehicles disabled; null when the poll carried no vehicle feed."
     )
+    stations_unusable: int | None = strawberry.field(
+        description="Stations at which one can't rent or can't return: not installed, not renting, not returning,"
+        " without bikes, or without docks; null in polls of before it was counted."
+    )
+    imbalance: float | None = strawberry.field(
+        description="Share of the bikes to be moved for all stations to be equally full, 0 to 1, of the stations with"
+        " bikes and docks known; null without bikes."
+    )
+    fleet: int | None = strawberry.field(
+        description="Bikes at stations, disabled ones too, and vehicles outside; null where the vehicles are not known"
+        " of a system that publishes them, or the bikes of no station."
+    )
+    vehicles_abandoned: int | None = strawberry.field(
+        description="Vehicles outside stations, unmoved and unreserved for BIKEWIRE_ABANDONED_HOURS; null when the"
+        " poll carried no vehicle feed."
+    )
+    vehicles_low_charge: int | None = strawberry.field(
+        description="Vehicles with a known charge of BIKEWIRE_LOW_CHARGE at most; null when the poll carried no vehicle"
+        " feed, and when no vehicle tells its charge."
+    )
+    charge_low_quartile: float | None = strawberry.field(
+        description="Charge that a quarter of the vehicles have at most, 0 to 1, of the known ones; null without any."
+    )
+    charge_median: float | None = strawberry.field(
+        description="Charge that half of the vehicles have at most, 0 to 1, of the known ones; null without any."
+    )
+    charge_high_quartile: float | None = strawberry.field(
+        description="Charge that three quarters of the vehicles have at most, 0 to 1, of the known ones; null without"
+        " any."
+    )
 
     @classmethod
     def of(cls, record: model.NetworkStatus) -> NetworkStatus:

@@ -106,11 +106,14 @@ class System:
         ] = None,
         reserved: Annotated[bool | None, argument(description="Only those reserved, or not reserved.")] = None,
         disabled: Annotated[bool | None, argument(description="Only those disabled, or not disabled.")] = None,
+        abandoned: Annotated[
+            bool | None, argument(description="Only those abandoned, or not; where that is not known, neither.")
+        ] = None,
         order_by: Annotated[VehicleOrder, argument(description="The order of the list.")] = VehicleOrder.ID,
         first: First = 100,
         after: After = None,
     ) -> Connection[Vehicle]:
-        wanted = VehicleFilter(outside_stations=outside_stations, reserved=reserved, disabled=disabled)
+        wanted = VehicleFilter(outside_stations, reserved, disabled, abandoned)
         page = cut(wanted.select(self.view), ORDERS[order_by], first, after)
         return Connection.of(page, partial(Vehicle.of, self.view))
 

@@ -11,7 +11,7 @@ from backend.pagination import Order
 from backend.selection import BY_ID, by_charge
 from backend.types.station import Station
 from backend.view import View
-from pipeline.model import VehicleStatus
+from pipeline.model import VehicleStatus, is_abandoned
 
 
 @strawberry.enum(description="The order of a list of vehicles.")
@@ -42,6 +42,14 @@ class Vehicle:
     )
     is_reserved: bool = strawberry.field(description="Whether someone has reserved it.")
     is_disabled: bool = strawberry.field(description="Whether it can't be rented.")
+    still_since: datetime | None = strawberry.field(
+        description="The first poll since which every poll saw it outside stations, unreserved, and where the poll"
+        " before saw it (up to 50 m away); null at a station, reserved, and where no position is known."
+    )
+    is_abandoned: bool | None = strawberry.field(
+        description="Whether it had stood outside stations, unmoved and unreserved, for BIKEWIRE_ABANDONED_HOURS when"
+        " it was seen; null where that is not known."
+    )
     range_meters: float | None = strawberry.field(description="How far it can still go, in metres.")
     charge: float | None = strawberry.field(description="What is left in the battery, as a share of full, 0 to 1.")
     polled_at: datetime = strawberry.field(description="The instant of the poll that saw it.")
@@ -55,6 +63,8 @@ class Vehicle:
             station=_station(view, record.station_id),
             is_reserved=record.is_reserved,
             is_disabled=record.is_disabled,
+            still_since=record.still_since,
+            is_abandoned=is_abandoned(record, view.thresholds),
             range_meters=record.range_meters,
             charge=record.charge,
             polled_at=record.polled_at,

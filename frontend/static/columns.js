@@ -32,6 +32,9 @@ export function createColumns({ say, format }) {
   const stateCell = (station) =>
     make("span", { class: "state" }, mark(stateOf(station), signOf(station)), say(stateOf(station)));
   const place = (bike) => (bike.station ? stationLink(bike.station) : say("outside"));
+  const abandonedText = ({ isAbandoned }) => (isAbandoned === null ? null : say(isAbandoned ? "yes" : "no"));
+  const abandonedCell = (row) =>
+    make("span", { class: row.isAbandoned ? "abandoned" : null }, abandonedText(row) ?? format.integer(null));
   const point = ({ lat, lon }) =>
     lat === null || lon === null ? format.integer(null) : `${lat.toFixed(5)}, ${lon.toFixed(5)}`;
   const bike = (...more) => [
@@ -59,6 +62,12 @@ export function createColumns({ say, format }) {
       ),
       field("reporting", format.integer, "stationsReporting"),
       field("outsideColumn", format.integer, "vehiclesOutsideStations"),
+      field("abandoned", format.integer, "vehiclesAbandoned"),
+      field("fleet"),
+      field("unusable", format.integer, "stationsUnusable"),
+      field("imbalance", format.share),
+      field("lowCharge", format.integer, "vehiclesLowCharge"),
+      field("chargeMedian", format.share),
     ],
     day: () => [
       time("hour", (row) => row.start, format.clock),
@@ -109,6 +118,8 @@ export function createColumns({ say, format }) {
         { ...text("position", (row) => row.lat), show: point },
         yes("reserved", "isReserved"),
         yes("disabled", "isDisabled"),
+        number("stillFor", secondsStill, format.duration),
+        { ...text("abandoned", abandonedText), show: abandonedCell },
       ),
     reserved: () => bike(yes("disabled", "isDisabled")),
     disabled: () => bike(yes("reserved", "isReserved")),
@@ -135,6 +146,10 @@ export function createColumns({ say, format }) {
     ],
   };
 }
+
+/** How long a bike has stood outside stations when it was last seen; null where it did not, or nobody knows. */
+const secondsStill = ({ stillSince, polledAt }) =>
+  stillSince === null ? null : (Date.parse(polledAt) - Date.parse(stillSince)) / 1000;
 
 const rangeText = ({ bikesMin, bikesMax }, format) =>
   bikesMin === null ? format.integer(null) : `${format.integer(bikesMin)}–${format.integer(bikesMax)}`;

@@ -3,7 +3,8 @@
 const STATUS = "state bikes docks bikesDisabled docksDisabled isInstalled isRenting isReturning polledAt lastReported";
 const STATION = `id name lat lon capacity observedCapacity status { ${STATUS} }`;
 const NETWORK = `polledAt stationsExpected stationsReporting bikes docks bikesDisabled docksDisabled
-  empty nearlyEmpty full nearlyFull closed unknown vehiclesOutsideStations vehiclesReserved vehiclesDisabled`;
+  empty nearlyEmpty full nearlyFull closed unknown vehiclesOutsideStations vehiclesReserved vehiclesDisabled
+  stationsUnusable imbalance fleet vehiclesAbandoned vehiclesLowCharge chargeMedian`;
 const FIGURES = `bikesMean bikesMin bikesMax docksMean docksMin docksMax
   emptySeconds fullSeconds closedSeconds observedSeconds coverage emptyShare fullShare`;
 
@@ -112,7 +113,7 @@ export const VEHICLES = `query Vehicles(
 ) {
   system(id: $system) {
     vehicles(outsideStations: $outside, reserved: $reserved, disabled: $disabled, orderBy: $order, first: $first) {
-      nodes { id lat lon station { id name } isReserved isDisabled rangeMeters charge polledAt }
+      nodes { id lat lon station { id name } isReserved isDisabled stillSince isAbandoned rangeMeters charge polledAt }
     }
   }
 }`;

@@ -158,7 +158,12 @@ export const REPORTS = {
     nothing: "notComputed",
     links: (context) => exportLinks(context.systemId, "network-days", listedDays(context)),
   },
-  outside: { title: "tableOutside", load: vehicles({ outside: true }), sort: by("bike"), nothing: "noVehicles" },
+  outside: {
+    title: "tableOutside",
+    load: vehicles({ outside: true }),
+    sort: by("stillFor", true),
+    nothing: "noVehicles",
+  },
   reserved: { title: "tableReserved", load: vehicles({ reserved: true }), sort: by("station"), nothing: "noVehicles" },
   disabled: { title: "tableDisabled", load: vehicles({ disabled: true }), sort: by("station"), nothing: "noVehicles" },
   charge: {
