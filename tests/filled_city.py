@@ -69,7 +69,7 @@ def _station_hours(day: date) -> Iterator[Row]:
     for hour in _seen():
         counts = {"bikes_mean": hour / 2, "bikes_min": hour // 2, "bikes_max": (hour + 1) // 2}
         docks = {"docks_mean": 12 - hour / 2, "docks_min": 12 - (hour + 1) // 2, "docks_max": 12 - hour // 2}
-        when = {"date": day, "hour": hour, "start": _start(day, hour)}
+        when: Row = {"date": day, "hour": hour, "start": _start(day, hour)}
         yield {"station_id": "l", **when, **counts, **docks, **_seconds(), **_coverage(hour)}
 
 
@@ -97,7 +97,7 @@ def _service(station: str, day: date) -> Row:
 
 
 def _episodes(day: date) -> Iterator[Row]:
-    place = {"station_id": "l", "date": day}
+    place: Row = {"station_id": "l", "date": day}
     yield {**place, "state": "EMPTY", "start": _start(day, 8), "seconds": 7500.0, "is_censored": False}
     yield {**place, "state": "FULL", "start": _start(day, 22), "seconds": 5400.0, "is_censored": True}
 
@@ -119,7 +119,7 @@ def _network(hour: int) -> Row:
 
 
 def _network_hour(day: date, hour: int) -> Row:
-    when = {"date": day, "hour": hour, "start": _start(day, hour)}
+    when: Row = {"date": day, "hour": hour, "start": _start(day, hour)}
     vehicles = {"vehicles_observed_seconds": 0.0, "vehicles_coverage": 0.0}
     return {**when, **_network(hour), **_coverage(hour), **vehicles}
 

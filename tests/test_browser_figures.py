@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
+from pipeline.tables import STATION_SERVICE
 from tests.browser import PHONE, Browser, address, state_of
 from tests.filled_city import ZONE, filled
 from tests.live_server import LiveServer
 from tests.published_city import EVIL, City
+from tests.small_city import SYSTEM, information, status
 
 pytestmark = pytest.mark.browser
 
@@ -27,12 +29,20 @@ def filled_server(city: City, city_server: LiveServer) -> LiveServer:
     return city_server
 
 
-def yesterday() -> str:
-    return (datetime.now(ZONE).date() - timedelta(days=1)).isoformat()
+def yesterday() -> date:
+    return datetime.now(ZONE).date() - timedelta(days=1)
 
 
 def choose(browser: Browser, control: str, value: str) -> None:
     Select(browser.one(f'[data-control="{control}"]')).select_by_value(value)
+
+
+def looked_at(browser: Browser) -> list[float]:
+    """The middle of the map and its zoom."""
+    found: list[float] = browser.run(
+        "const {lat, lng} = bikewire.map.getCenter(); return [lat, lng, bikewire.map.getZoom()]"
+    )
+    return found
 
 
 def test_stations_are_ranked_by_a_chosen_metric_in_its_unit_with_coverage_beside_it(
@@ -52,12 +62,31 @@ def test_stations_are_ranked_by_a_chosen_metric_in_its_unit_with_coverage_beside
     assert browser.wrongs == []
 
 
-def test_what_is_ranked_can_be_had_as_a_file(browser: Browser, filled_server: LiveServer) -> None:
-    browser.open(address(filled_server, "#tables=ranking"))
-    choose(browser, "range", "1")
-    links = [urlsplit(link.get_attribute("href") or "") for link in browser.all(".tables-links a")]
-    assert [link.path for link in links] == ["/export/brest/ranking.csv", "/export/brest/ranking.parquet"]
-    assert parse_qs(links[0].query) == {"metric": ["EMPTY_SHARE"], "from": [yesterday()], "to": [yesterday()]}
+@pytest.mark.parametrize(
+    ("place", "files"),
+    [
+        ("#tables=network", ["network-history"]),
+        ("#tables=day", ["network-hours", "network-days"]),
+        ("#tables=ranking", ["ranking"]),
+        ("#tables=figures", ["station-hours", "station-days"]),
+        ("#tables=days", ["network-days"]),
+        ("#station=l", ["station-history", "episodes", "typical-week"]),
+        ("#service=", ["service-level"]),
+    ],
+)
+def test_what_is_shown_can_be_had_as_files(
+    browser: Browser, filled_server: LiveServer, place: str, files: list[str]
+) -> None:
+    browser.open(address(filled_server, place))
+    links = ":is(.tables-links, .downloads) a"
+    browser.until(lambda: len(browser.all(links)) >= 2 * len(files), "the files", lambda: browser.texts(links))
+    urls = [urlsplit(link.get_attribute("href") or "") for link in browser.all(links)]
+    assert [url.path for url in urls] == [
+        f"/export/brest/{name}.{kind}" for name in files for kind in ("csv", "parquet")
+    ]
+    for url in urls:
+        answer = filled_server.get(f"{url.path}?{url.query}")
+        assert answer.status_code == 200, answer.text
 
 
 def test_a_day_of_the_network_is_told_with_its_coverage_and_what_was_not_seen_is_a_dash(
@@ -111,6 +140,8 @@ def test_the_map_shows_the_service_level_and_is_live_again_afterwards(
 ) -> None:
     browser.open(address(filled_server))
     browser.shows("#connection", "Live")
+    browser.one(browser.marker("Liberté"))
+    before = looked_at(browser)
     browser.one('#views a[href="#service="]').click()
     browser.shows(".service-network", "52.6%")
     assert "✗ Target of 90% missed" in browser.text(".service-network")
@@ -129,6 +160,7 @@ def test_the_map_shows_the_service_level_and_is_live_again_afterwards(
     browser.one('#mode a[href="#"]').click()
     browser.until(lambda: state_of(browser, "Liberté") == ("FULL", "12"), "the live map")
     assert "Nearly empty" in browser.text("#legend")
+    assert looked_at(browser) == pytest.approx(before, abs=1e-3)  # to the pixel
     assert browser.wrongs == []
 
 
@@ -151,6 +183,24 @@ def test_other_terms_are_asked_at_once_and_a_station_is_shown_under_them(
     assert browser.run("return document.querySelector(arguments[0]).ariaLabel", browser.marker("Gare")) == (
         "Gare: Unknown"
     )
+    assert browser.wrongs == []
+
+
+def test_of_more_stations_than_the_api_tells_the_others_are_said_to_be_better_and_not_unseen(
+    browser: Browser, filled_server: LiveServer, city: City
+) -> None:
+    at = city.polled_at or datetime.now(UTC)
+    places = [(f"{row}-{column}", row, column) for row in range(44) for column in range(25)]
+    city.publish(*(information(name, f"S {name}", 48 + row / 1000, -4 + column / 1000) for name, row, column in places))
+    city.publish(*(status(name, 6, 6, at, stations_in_poll=len(places)) for name, _, _ in places))
+    # Half as many bikes as are asked for in half of the time: worse than Liberté, which always has some.
+    hours = "[[6,1,5,3600000000],[7,5,5,3600000000]]"
+    day = {"system_id": SYSTEM, "date": yesterday(), "hours": hours}
+    city.write({STATION_SERVICE: [{**day, "station_id": name} for name, _, _ in places]})
+    browser.open(address(filled_server, "#service="))
+    browser.shows("#legend", "Not among the 1,000 worst.")
+    browser.run("location.hash = 'station=l'")
+    browser.until(lambda: state_of(browser, "Liberté") == ("BEYOND", "≥"), "a station that is none of the worst")
     assert browser.wrongs == []
 
 

@@ -97,7 +97,7 @@ function drawFrame() {
   at("near").title = say("near");
   at("system").setAttribute("aria-label", say("system"));
   at("city").setAttribute("aria-label", say("map"));
-  if (service.isOn) drawLevels(at("legend"), context, service.target);
+  if (service.isOn) drawLevels(at("legend"), context, service);
   else drawLegend(at("legend"), context);
   at("mode").hidden = !service.isOn;
   fill(at("mode"), make("span", {}, say("serviceMode")), make("a", { href: "#" }, say("liveMap")));

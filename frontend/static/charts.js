@@ -13,6 +13,8 @@ const STYLES = [
   { stroke: "--chart-4", width: 2, dash: [8, 3, 2, 3] },
 ];
 
+const DASHES = ["solid", "dashed", "dotted", "double"]; // of the styles, in the legend
+
 /**
  * @param {HTMLElement} place
  * @param {{columns: (?number)[][], gaps: [number, number][]}} series
@@ -73,7 +75,14 @@ function settings(UPlot, frame, series, options) {
       },
       { ...axis, size: 40, incrs: WHOLE },
     ],
-    legend: { live: true },
+    legend: {
+      live: true,
+      markers: {
+        width: 3,
+        dash: (_, index) => (index > labels.length ? "solid" : DASHES[index - 1]),
+        fill: "transparent",
+      },
+    },
     cursor: { drag: { x: false, y: false }, points: { size: (_, index) => (index > labels.length ? 0 : 7) } },
     series: [
       { label: say("time"), value: (_, time) => format.moment(time === null ? null : time * 1000) },
@@ -94,6 +103,7 @@ function tickText(tick, span, format) {
 /** Not a line, but its value in the legend. */
 const coverageLine = (label, format) => ({
   label,
+  class: "coverage",
   scale: "share",
   stroke: () => colour("--accent"),
   points: { show: false },
@@ -101,24 +111,21 @@ const coverageLine = (label, format) => ({
   value: (_, value) => format.share(value),
 });
 
-/** Under each step, how much of it was seen: a part of a box. */
+/** Beneath the time, how much of each step was seen: a part of the height. */
 function drawCoverage(chart, columns) {
   const { ctx, bbox } = chart;
   const [times, coverage] = [columns[0], columns.at(-1)];
   const height = STRIP * devicePixelRatio;
   const bottom = bbox.top + bbox.height + height + 3 * devicePixelRatio;
   ctx.save();
+  ctx.fillStyle = colour("--line");
+  ctx.fillRect(bbox.left, bottom - height, bbox.width, height);
+  ctx.fillStyle = colour("--accent");
   times.forEach((time, index) => {
     if (coverage[index] === null || coverage[index] !== coverage[index + 1]) return;
     const [left, right] = [time, times[index + 1]].map((edge) => chart.valToPos(edge, "x", true));
     if (right - left <= 2) return;
-    for (const [name, part] of [
-      ["--line", 1],
-      ["--accent", coverage[index]],
-    ]) {
-      ctx.fillStyle = colour(name);
-      ctx.fillRect(left + 1, bottom - part * height, right - left - 2, part * height);
-    }
+    ctx.fillRect(left + 1, bottom - coverage[index] * height, right - left - 2, coverage[index] * height);
   });
   ctx.restore();
 }

@@ -48,6 +48,6 @@ function tile([name, kind, beside, coverage], day, say, format) {
 function alsoText([first, last], day, say, format) {
   if ((day[first || last] ?? null) === null) return "";
   if (!last) return say("medianOf", { length: format.stretch(day[first]) });
-  if (!first) return say("atMost", { n: format.integer(day[last]) });
+  if (!first) return say("peak", { n: format.integer(day[last]) });
   return `${format.integer(day[first])}–${format.integer(day[last])}`;
 }

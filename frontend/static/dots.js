@@ -1,6 +1,6 @@
 /** Many stations seen from far: shapes without numbers, drawn on one canvas instead of an element each. */
 
-import { LEVELS } from "./levels.js";
+import { BEYOND, LEVELS } from "./levels.js";
 import { STATES } from "./states.js";
 
 const RADIUS = 6;
@@ -22,6 +22,7 @@ const SHAPES = {
   NEARLY_KEPT: "M0 1.4L-.71 .71A1 1 0 1 1 .71 .71Z",
   MISSED: "M0-1.2L1.2 0L0 1.2L-1.2 0Z",
   UNSEEN: CIRCLE,
+  BEYOND: CIRCLE,
 };
 const COLOURS = {
   NORMAL: "--normal",
@@ -36,19 +37,30 @@ const COLOURS = {
   NEARLY_KEPT: "--nearly-empty",
   MISSED: "--empty",
   UNSEEN: "--unknown",
+  BEYOND: "--closed",
 };
+const THIN = " thin"; // behind a level that is drawn hollow
 
-/** How each state and each level of service is drawn. @returns {Object<string, {path: Path2D, fill: string, border: string}>} */
+/** How each state and each level of service is drawn. @returns {Object<string, object>} */
 function looks() {
   const sheet = getComputedStyle(document.documentElement);
   const colour = (name) => sheet.getPropertyValue(name).trim();
   const scale = new DOMMatrix([RADIUS, 0, 0, RADIUS, 0, 0]);
-  const look = (state) => {
+  const look = (state, isThin) => {
     const path = new Path2D();
     path.addPath(new Path2D(SHAPES[state]), scale);
-    return { path, fill: colour(COLOURS[state]), border: COLOURS[state] === "--unknown" ? colour("--closed") : "#fff" };
+    const [fill, edge] = [colour(COLOURS[state]), COLOURS[state] === "--unknown" ? colour("--closed") : "#fff"];
+    return isThin
+      ? { path, fill: "#fff", border: fill, width: 2 * BORDER }
+      : { path, fill, border: edge, width: BORDER };
   };
-  return Object.fromEntries([...STATES, ...LEVELS].map((state) => [state, look(state)]));
+  const names = [...STATES, ...LEVELS, BEYOND];
+  return Object.fromEntries(
+    names.flatMap((name) => [
+      [name, look(name, false)],
+      [name + THIN, look(name, true)],
+    ]),
+  );
 }
 
 /** A circle of Leaflet's canvas that is drawn as the shape of its state. */
@@ -62,13 +74,13 @@ function dotClass(leaflet) {
   });
 }
 
-function paint(ctx, { x, y }, { path, fill, border }) {
+function paint(ctx, { x, y }, { path, fill, border, width }) {
   ctx.save();
   ctx.translate(x, y);
   ctx.globalAlpha = 1;
   ctx.fillStyle = fill;
   ctx.strokeStyle = border;
-  ctx.lineWidth = BORDER;
+  ctx.lineWidth = width;
   ctx.fill(path);
   ctx.stroke(path);
   ctx.restore();
@@ -99,9 +111,10 @@ export class Dots {
     this.#group.remove();
   }
 
-  /** @param {import("./stations.js").Station} station @param {string} state that it is drawn by, or a level */
-  draw(station, state) {
+  /** @param {import("./stations.js").Station} station @param {string} name of a state or a level @param {boolean} isThin */
+  draw(station, name, isThin) {
     const [known, place] = [this.#byId.get(station.id), [station.lat, station.lon]];
+    const state = isThin ? name + THIN : name;
     if (!known) this.#add(station.id, place, state);
     else if (known.options.state !== state) known.setStyle({ state });
     if (known && !known.getLatLng().equals(place)) known.setLatLng(place);

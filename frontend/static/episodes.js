@@ -12,7 +12,7 @@ export const newest = (episodes) => episodes.slice(-MOST).reverse();
 /** "2h 5m", "at least 2h 5m" where its beginning or end was not seen. */
 export function lengthText({ seconds, isCensored }, { say, format }) {
   const length = format.stretch(seconds);
-  return isCensored ? say("atLeast", { length }) : length;
+  return isCensored ? say("lasting", { length }) : length;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What the marks on the map mean. */
 
 import { fill, make } from "./dom.js";
-import { LEVELS, NEAR, THIN, sampleOf as sampleOfLevel } from "./levels.js";
+import { BEYOND, LEVELS, NEAR, THIN, sampleOf as sampleOfLevel } from "./levels.js";
 import { STATES, sampleOf } from "./states.js";
 
 /** A mark as on the map. @param {string} state @param {string} [sign] */
@@ -14,10 +14,15 @@ export function drawLegend(element, { say }) {
   fill(element, make("summary", {}, say("legend")), make("ul", {}, ...entries), make("p", {}, say("legendHint")));
 }
 
-/** Of the map of the service level. @param {HTMLElement} element @param {{say: Function, format: object}} context @param {number} target */
-export function drawLevels(element, { say, format }, target) {
+/**
+ * Of the map of the service level.
+ * @param {HTMLElement} element @param {{say: Function, format: object}} context
+ * @param {{target: number, most: number, isCut: boolean}} service
+ */
+export function drawLevels(element, { say, format }, { target, most, isCut }) {
   const words = { target: format.preciseShare(target), least: format.preciseShare(Math.max(0, target - NEAR)) };
   const entries = LEVELS.map((level) => make("li", {}, mark(level, sampleOfLevel(level)), say(`level${level}`, words)));
+  if (isCut) entries.push(make("li", {}, mark(BEYOND, "≥"), say("levelBEYOND", { n: most })));
   const thin = mark("KEPT", sampleOfLevel("KEPT"));
   thin.toggleAttribute("data-thin", true);
   fill(

@@ -12,6 +12,9 @@ export const LEVELS = ["KEPT", "NEARLY_KEPT", "MISSED", "UNSEEN"];
 export const NEAR = 0.1;
 const SAMPLES = { KEPT: "96", NEARLY_KEPT: "84", MISSED: "61", UNSEEN: "?" };
 
+/** Of a station that is not among the worst that were told. */
+export const BEYOND = "BEYOND";
+
 /** Coverage below which a share is not to be leaned on. */
 export const THIN = 0.5;
 

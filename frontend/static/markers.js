@@ -118,7 +118,7 @@ export class Markers {
 
   #draw(station, isNews = false) {
     const { state, sign, label, isThin } = this.#look;
-    if (this.#context.stations.size > MANY) this.#dots.draw(station, state(station));
+    if (this.#context.stations.size > MANY) this.#drawDot(station);
     const marker = this.#byId.get(station.id);
     if (!marker) return;
     const element = marker.getElement();
@@ -130,6 +130,10 @@ export class Markers {
     write(mark.firstElementChild, sign(station));
     element.setAttribute("aria-label", label(station, this.#context.say));
     this.#move(marker, station);
+  }
+
+  #drawDot(station) {
+    this.#dots.draw(station, this.#look.state(station), this.#look.isThin(station));
   }
 
   #move(marker, { lat, lon }) {
@@ -145,7 +149,7 @@ export class Markers {
   #respace() {
     const stations = this.#context.stations.all();
     for (const { id } of stations) this.#known.add(id);
-    if (stations.length > MANY) for (const station of stations) this.#dots.draw(station, this.#look.state(station));
+    if (stations.length > MANY) for (const station of stations) this.#drawDot(station);
     const places = stations.map(({ lat, lon }) => this.#leaflet.CRS.EPSG3857.project({ lat, lng: lon }));
     const nearest = places.map((place) => Math.min(...places.map((other) => apart(place, other))));
     this.#spacing = nearest.sort((a, b) => a - b)[Math.floor(nearest.length / 2)] ?? Infinity;

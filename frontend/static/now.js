@@ -22,9 +22,9 @@ export function fillNow(place, station, context) {
 const figure = (label, value, name) =>
   make("div", { "data-figure": name }, make("dd", {}, value), make("dt", {}, label));
 
-function capacity({ capacity: declared, observedCapacity: observed }, say) {
+function capacity({ capacity: declared, observedCapacity: observed, capacityIsPlaceholder: isPlaceholder }, say) {
   const parts = [];
-  if (declared !== null) parts.push(say("capacityDeclared", { n: declared }));
+  if (declared !== null) parts.push(say(isPlaceholder ? "capacityPlaceholder" : "capacityDeclared", { n: declared }));
   if (observed !== null) parts.push(say("capacityObserved", { n: observed }));
   return `${say("capacity")}: ${parts.join(" · ") || say("unknown").toLowerCase()}`;
 }

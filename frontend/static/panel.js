@@ -9,9 +9,10 @@ import { hoursTable } from "./hours.js";
 import { ages, fillNow } from "./now.js";
 import { STATION_DETAIL, STATION_EPISODES, STATION_WEEK } from "./queries.js";
 import { stationSeries } from "./series.js";
-import { WEEKS, Week } from "./week.js";
+import { Week } from "./week.js";
 
 const DAY = 86_400_000;
+const WEEKS = 8; // of a typical week
 const EPISODE_DAYS = 7; // today and the days before it
 
 export class Panel {
@@ -49,9 +50,10 @@ export class Panel {
     this.#parts = {
       now: make("div", { class: "now" }),
       chart: make("div", { class: "chart-place" }),
+      files: make("div"),
       hours: make("div"),
       episodes: make("div"),
-      week: new Week(this.#context, this.#id),
+      week: new Week(this.#context, { station: this.#id, weeks: WEEKS, to: shiftDate(this.#day(), -1) }),
       promise: make("div", { class: "promise" }),
     };
     fill(this.#element, ...this.#frame(station));
@@ -87,7 +89,7 @@ export class Panel {
 
   #frame(station) {
     const { say } = this.#context;
-    const { now, promise, chart, hours, episodes, week } = this.#parts;
+    const { now, promise, chart, files, hours, episodes, week } = this.#parts;
     const { isPast, end } = this.#span();
     const moment = this.#context.format.moment(end);
     return [
@@ -96,6 +98,7 @@ export class Panel {
       now,
       make("h3", {}, isPast ? say("lastDayTo", { moment }) : say("lastDay")),
       chart,
+      files,
       make("h3", {}, isPast ? say("hoursOf", { day: this.#context.format.day(this.#day()) }) : say("today")),
       hours,
       make("h3", {}, say("episodes", { n: EPISODE_DAYS })),
@@ -117,10 +120,10 @@ export class Panel {
   #load(id) {
     const { from, end } = this.#span();
     const [day, names] = [this.#day(), { system: this.#context.systemId, station: id }];
-    const [start, to] = [new Date(from).toISOString(), new Date(end + 1).toISOString()];
+    const span = { from: new Date(from).toISOString(), to: new Date(end + 1).toISOString() };
     const range = { from: shiftDate(day, 1 - EPISODE_DAYS), to: day };
     const { chart, episodes, week } = this.#parts;
-    this.#ask(chart, STATION_DETAIL, { ...names, from: start, to, day }, (found) => this.#drawDetail(found));
+    this.#ask(chart, STATION_DETAIL, { ...names, ...span, day }, (found) => this.#drawDetail(found, span));
     this.#ask(episodes, STATION_EPISODES, { ...names, ...range }, (found) =>
       fill(episodes, episodesList(found?.episodes ?? [], range, id, this.#context)),
     );
@@ -142,13 +145,18 @@ export class Panel {
     }
   }
 
-  #drawDetail(detail) {
-    const { say, systemId } = this.#context;
+  #drawDetail(detail, span) {
+    const [hours, day] = [detail?.hours ?? [], this.#day()];
     this.#rows = detail?.history ?? [];
     this.#drawChart();
-    const [hours, day] = [detail?.hours ?? [], this.#day()];
-    const links = exportLinks(systemId, "station-hours", { from: day, to: day, station: this.#id });
-    fill(this.#parts.hours, hoursTable(hours, this.#context), hours.length ? downloads(links, say) : null);
+    fill(this.#parts.files, this.#rows.length ? this.#files("station-history", span) : null);
+    const files = hours.length ? this.#files("station-hours", { from: day, to: day }) : null;
+    fill(this.#parts.hours, hoursTable(hours, this.#context), files);
+  }
+
+  #files(what, choice) {
+    const { say, systemId } = this.#context;
+    return downloads(exportLinks(systemId, what, { ...choice, station: this.#id }), say);
   }
 
   #extend(station) {

@@ -1,7 +1,7 @@
 /** Every GraphQL document of the page; a test holds them against the schema. */
 
 const STATUS = "state bikes docks bikesDisabled docksDisabled isInstalled isRenting isReturning polledAt lastReported";
-const STATION = `id name lat lon capacity observedCapacity status { ${STATUS} }`;
+const STATION = `id name lat lon capacity observedCapacity capacityIsPlaceholder status { ${STATUS} }`;
 const NETWORK = `polledAt stationsExpected stationsReporting bikes docks bikesDisabled docksDisabled
   empty nearlyEmpty full nearlyFull closed unknown vehiclesOutsideStations vehiclesReserved vehiclesDisabled
   stationsUnusable imbalance fleet vehiclesAbandoned vehiclesLowCharge chargeMedian`;

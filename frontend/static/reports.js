@@ -139,8 +139,8 @@ export const REPORTS = {
     controls: ["metric", "range", "order"],
     hint: ({ range }, context) =>
       context.say("rankingHint", { range: rangeText(rangeOf(range, context), context.format) }),
-    links: (context, { metric, range }) =>
-      exportLinks(context.systemId, "ranking", { metric, ...rangeOf(range, context) }),
+    links: (context, { metric, range, order }) =>
+      exportLinks(context.systemId, "ranking", { metric, order, ...rangeOf(range, context) }),
   },
   figures: {
     title: "tableFigures",

@@ -4,7 +4,7 @@ import { fill, make } from "./dom.js";
 import { downloads, exportLinks } from "./downloads.js";
 import { meter } from "./hours.js";
 import { mark } from "./legend.js";
-import { isThin, levelOf, percentOf } from "./levels.js";
+import { BEYOND, isThin, levelOf, percentOf } from "./levels.js";
 import { LIVE } from "./markers.js";
 import { heading } from "./panel.js";
 import { SERVICE_LEVEL } from "./queries.js";
@@ -23,7 +23,9 @@ export class Service {
   #background;
   #context;
   #onChange;
-  #result = make("div", { class: "service-result", "aria-live": "polite" });
+  #result = make("div", { class: "service-result" });
+  #network = make("div", { "aria-live": "polite" });
+  #worst = make("div");
   #terms = USUAL;
   #found = null;
   #byId = new Map();
@@ -42,9 +44,9 @@ export class Service {
     [this.#context, this.#onChange] = [context, onChange];
   }
 
-  /** The share that is promised. */
+  /** The share that is promised, of what is shown. */
   get target() {
-    return this.#terms.target;
+    return this.#found?.target ?? this.#terms.target;
   }
 
   /** The panel of the service level; the map shows it from now on. */
@@ -84,6 +86,7 @@ export class Service {
   draw() {
     const { say } = this.#context;
     const form = termsForm(this.#terms, this.#context, (change) => this.#ask(change));
+    fill(this.#result, this.#network, this.#worst);
     fill(
       this.#panel,
       heading(say("service"), say),
@@ -93,6 +96,16 @@ export class Service {
     );
     this.#panel.hidden = false;
     this.#drawResult();
+  }
+
+  /** How many stations are told of at most, the worst first. */
+  get most() {
+    return MOST_ASKED;
+  }
+
+  /** Whether stations are left out that are better than all that are there. */
+  get isCut() {
+    return this.#found?.stations.length === MOST_ASKED;
   }
 
   /** What a station kept; null where nothing is known of it. @param {string} id @returns {?import("./levels.js").Kept} */
@@ -119,7 +132,7 @@ export class Service {
     const [terms, { ask, systemId, say }] = [this.#terms, this.#context];
     if (!systemId) return;
     this.#result.classList.add("waiting");
-    if (!this.#found) fill(this.#result, make("p", { class: "nothing" }, say("loading")));
+    if (!this.#found) this.#tell(say("loading"));
     try {
       const variables = { ...variablesOf(terms, this.#context), first: MOST_ASKED };
       const { system } = await ask(SERVICE_LEVEL, variables);
@@ -140,9 +153,15 @@ export class Service {
   #fail({ message }) {
     [this.#found, this.#isFailed] = [null, true];
     this.#byId.clear();
-    fill(this.#result, make("p", { class: "nothing" }, this.#context.say("failed", { reason: message })));
+    this.#tell(this.#context.say("failed", { reason: message }));
     this.#result.classList.remove("waiting");
     this.#show();
+  }
+
+  /** Words where there are no figures. */
+  #tell(text) {
+    fill(this.#network, make("p", { class: "nothing" }, text));
+    fill(this.#worst);
   }
 
   /** On the map, if it is still about that. */
@@ -156,8 +175,8 @@ export class Service {
   #look() {
     const kept = ({ id }) => this.keptOf(id);
     return {
-      state: (station) => levelOf(kept(station), this.target),
-      sign: (station) => percentOf(kept(station)),
+      state: (station) => this.#levelOf(kept(station)),
+      sign: (station) => (this.#levelOf(kept(station)) === BEYOND ? "≥" : percentOf(kept(station))),
       isThin: (station) => isThin(kept(station)),
       label: (station) => `${station.name}: ${this.#note(kept(station))}`,
       note: (station) => this.#note(kept(station)),
@@ -165,11 +184,16 @@ export class Service {
     };
   }
 
+  #levelOf(kept) {
+    return !kept && this.isCut ? BEYOND : levelOf(kept, this.target);
+  }
+
   #note(kept) {
     const { say, format } = this.#context;
     if (!this.#found) return say(this.#isFailed ? "UNKNOWN" : "loading");
-    if (!kept && this.#found.stations.length === MOST_ASKED) return say("keptBeyond", { n: MOST_ASKED });
-    if (levelOf(kept, this.target) === "UNSEEN") return say("levelUNSEEN");
+    const level = this.#levelOf(kept);
+    if (level === BEYOND) return say("levelBEYOND", { n: MOST_ASKED });
+    if (level === "UNSEEN") return say("levelUNSEEN");
     return say("keptNote", { share: format.preciseShare(kept.share), coverage: format.share(kept.coverage) });
   }
 
@@ -185,10 +209,11 @@ export class Service {
     if (!found) return;
     this.#result.classList.remove("waiting");
     const links = exportLinks(systemId, "service-level", exportTerms(this.#terms, this.#context));
-    fill(this.#result, this.#network(found), this.#worst(found.stations), downloads(links, say));
+    fill(this.#network, this.#summary(found));
+    fill(this.#worst, this.#list(found.stations), downloads(links, say));
   }
 
-  #network(found) {
+  #summary(found) {
     const { say, format } = this.#context;
     const range = rangeText(rangeOf(this.#terms.days, this.#context), format);
     const verdict = { true: "serviceKept", false: "serviceMissed", null: "levelUNSEEN" }[String(found.isKept)];
@@ -202,7 +227,7 @@ export class Service {
     );
   }
 
-  #worst(stations) {
+  #list(stations) {
     const { say, format } = this.#context;
     const shown = stations.slice(0, this.#isListLong ? MANY : FEW);
     const items = shown.map((kept) =>

@@ -8,22 +8,20 @@ const DAYS = [0, 1, 2, 3, 4, 5, 6];
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-export const WEEKS = 8;
-
 export class Week {
   #element = make("div", { class: "week" });
   #context;
-  #stationId;
+  #asked;
   #hours = [];
   /** @type {import("./heat.js").Kind} */
   #kind = "bikes";
   #told = make("p", { class: "week-told" });
   #cells = new Map();
 
-  /** @param {object} context @param {string} stationId */
-  constructor(context, stationId) {
+  /** @param {object} context @param {{station: string, weeks: number, to: string}} asked to is the last local day */
+  constructor(context, asked) {
     this.#context = context;
-    this.#stationId = stationId;
+    this.#asked = asked;
   }
 
   get element() {
@@ -39,7 +37,7 @@ export class Week {
 
   #draw() {
     const { say, systemId } = this.#context;
-    const links = exportLinks(systemId, "typical-week", { station: this.#stationId, weeks: WEEKS });
+    const links = exportLinks(systemId, "typical-week", this.#asked);
     fill(this.#element, this.#switch(), this.#table(), this.#told, this.#legend(), downloads(links, say));
     this.#tell(0, 0);
   }
@@ -75,7 +73,7 @@ export class Week {
     return make(
       "table",
       { class: "heat", role: "grid", "aria-label": `${say("week")}: ${say(this.#kind)}` },
-      make("thead", {}, make("tr", {}, make("th", { "aria-label": say("hour") }), ...head)),
+      make("thead", {}, make("tr", {}, make("th", { scope: "col", title: say("hour") }, "h"), ...head)),
       make("tbody", { onkeydown: (event) => this.#press(event) }, ...rows),
     );
   }
@@ -124,7 +122,7 @@ export class Week {
       { class: "week-legend" },
       scale,
       unseen,
-      make("p", { class: "hint" }, say("weekHint", { n: WEEKS })),
+      make("p", { class: "hint" }, say("weekHint", { n: this.#asked.weeks })),
     );
   }
 }
