@@ -99,7 +99,7 @@ def test_the_deviations_are_listed_by_their_number_with_an_example(
 def test_one_system_is_shown_at_once_and_offers_no_choice(browser: Browser, city_server: LiveServer) -> None:
     browser.open(address(city_server))
     browser.shows("#connection", "Live")
-    assert browser.texts("#views a") == ["Map", "Tables"]
+    assert browser.texts("#views a") == ["Map", "Service", "Tables"]
     assert browser.run("return location.hash") == ""
 
 

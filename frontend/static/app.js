@@ -7,7 +7,7 @@ import { Connection } from "./connection.js";
 import { fill, make, write } from "./dom.js";
 import { createFormat } from "./format.js";
 import { drawHealth } from "./health.js";
-import { drawLegend } from "./legend.js";
+import { drawLegend, drawLevels } from "./legend.js";
 import { Live } from "./live.js";
 import { Markers } from "./markers.js";
 import { drawNear, locate } from "./near.js";
@@ -15,6 +15,7 @@ import { Panel } from "./panel.js";
 import { SYSTEMS } from "./queries.js";
 import { readRoute, systemAddress, writeRoute } from "./route.js";
 import { Search } from "./search.js";
+import { Service } from "./service.js";
 import { Stations } from "./stations.js";
 import { Systems } from "./systems.js";
 import { Tables } from "./tables.js";
@@ -38,6 +39,8 @@ const context = {
   isServed: true,
   /** Of the system's feeds, as last told. @type {?{state: ?string, reason: ?string}} */
   health: null,
+  /** The map of the service level. @type {?Service} */
+  service: null,
   get situation() {
     const { isKnown, isStale, polledAt } = stations;
     return { link: this.link, isServed: this.isServed, isKnown, isStale, polledAt, health: this.health };
@@ -63,6 +66,8 @@ const connection = new Connection(at("connection"), context);
 const totals = new Totals(at("totals"), context);
 const panel = new Panel(at("panel"), context);
 const systems = new Systems(window.L, map, at("panel"), context);
+const service = new Service(at("panel"), markers, background, context, () => (drawFrame(), panel.drawPromise()));
+context.service = service;
 const tables = new Tables(at("tables"), context);
 const search = new Search(at("search"), at("found"), context, (id) => go({ view: "station", id }));
 
@@ -80,11 +85,11 @@ function drawNotice() {
 function drawFrame() {
   const { say } = context;
   const { view: shown } = readRoute(location.hash);
-  const current = ["tables", "systems"].includes(shown) ? shown : "map";
-  const link = (view, id = "") =>
-    make("a", { href: writeRoute({ view, id }), "aria-current": view === current ? "page" : null }, say(view));
+  const current = ["tables", "systems"].includes(shown) ? shown : service.isOn ? "service" : "map";
+  const link = (view, id = "", name = view) =>
+    make("a", { href: writeRoute({ view, id }), "aria-current": view === current ? "page" : null }, say(name));
   const choice = context.systemCount > 1 ? link("systems") : null;
-  fill(at("views"), choice, link("map"), link("tables", "stations"));
+  fill(at("views"), choice, link("map"), link("service", "", "serviceShort"), link("tables", "stations"));
   at("views").setAttribute("aria-label", say("views"));
   write(at("language"), say("language"));
   at("language").title = say("languageName");
@@ -92,7 +97,10 @@ function drawFrame() {
   at("near").title = say("near");
   at("system").setAttribute("aria-label", say("system"));
   at("city").setAttribute("aria-label", say("map"));
-  drawLegend(at("legend"), context);
+  if (service.isOn) drawLevels(at("legend"), context, service);
+  else drawLegend(at("legend"), context);
+  at("mode").hidden = !service.isOn;
+  fill(at("mode"), make("span", {}, say("serviceMode")), make("a", { href: "#" }, say("liveMap")));
   drawNotice();
 }
 
@@ -120,6 +128,8 @@ function showPanel({ view, id }) {
   at("panel").hidden = true;
   panel.close();
   markers.select(view === "station" ? id : null);
+  if (view === "service") service.show();
+  else if (view !== "station") service.leave();
   if (view === "station") panel.show(id);
   showSystems(view === "systems");
   if (view === "near" && place) drawNear(at("panel"), place, context);
@@ -137,6 +147,12 @@ function showSystems(isShown) {
   }
   systems.close();
   background.look(stations.all());
+}
+
+/** Back to what the map shows: the service level, or the live stations. */
+function closePanel() {
+  if (at("panel").hidden) return;
+  go({ view: service.isOn && readRoute(location.hash).view === "station" ? "service" : "map", id: null });
 }
 
 /** Into the panel when it opens, and back when it closes. */
@@ -172,6 +188,7 @@ function onStations(update) {
   stations.apply(update);
   const route = readRoute(location.hash);
   if (route.view !== "systems") background.look(stations.all());
+  service.place();
   if (route.view === "station" && at("panel").hidden) showPanel(route);
   else panel.update(update.stations.map(({ id }) => id));
   drawSituation();
@@ -249,14 +266,8 @@ function listen() {
   addEventListener("pagehide", () => live?.stop());
   addEventListener("pageshow", ({ persisted }) => persisted && live?.start());
   document.addEventListener("visibilitychange", () => document.hidden || live?.wake());
-  document.addEventListener(
-    "keydown",
-    ({ key }) => key === "Escape" && !at("panel").hidden && go({ view: "map", id: null }),
-  );
-  at("panel").addEventListener(
-    "click",
-    ({ target }) => target.closest("[data-close]") && go({ view: "map", id: null }),
-  );
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && closePanel());
+  at("panel").addEventListener("click", ({ target }) => target.closest("[data-close]") && closePanel());
   at("near").addEventListener("click", goNear);
   at("system").addEventListener("change", ({ target }) => location.assign(systemAddress(target.value)));
   at("language").addEventListener("click", switchLanguage);

@@ -48,6 +48,19 @@ export class Background {
     this.ground();
   }
 
+  /**
+   * Look at these places in the part of the map that an open panel leaves free.
+   * @param {{lat: number, lon: number}[]} places @returns {() => void} what looks again at what was looked at before
+   */
+  lookBeside(places) {
+    const [centre, zoom, { x, y }] = [this.#map.getCenter(), this.#map.getZoom(), this.#map.getSize()];
+    const isNarrow = matchMedia("(max-width: 700px)").matches;
+    const paddingBottomRight = isNarrow ? [30, 0.64 * y + 20] : [Math.min(x / 2, 440), 30];
+    const options = { paddingTopLeft: [30, 60], paddingBottomRight, animate: false, maxZoom: 16 };
+    if (places.length) this.#map.fitBounds(middle(places), options);
+    return () => this.#map.setView(centre, zoom, { animate: false });
+  }
+
   /** Ask for tiles, once: the map looks at something. */
   ground() {
     if (this.#isGrounded) return;

@@ -3,12 +3,13 @@
 import { make } from "./dom.js";
 import { meter } from "./hours.js";
 import { mark } from "./legend.js";
+import { valueText } from "./ranking.js";
 import { writeRoute } from "./route.js";
 import { signOf, stateOf, STATES } from "./states.js";
 
 const stationLink = ({ id, name }) => make("a", { href: writeRoute({ view: "station", id }) }, name);
 
-/** @returns {Object<string, () => import("./grid.js").Column[]>} by table */
+/** @returns {Object<string, (choice: import("./reports.js").Choice) => import("./grid.js").Column[]>} by table */
 export function createColumns({ say, format }) {
   const text = (key, value, show = value) => ({ key, label: say(key), value, show, isText: true });
   const number = (key, value, show = format.integer) => ({
@@ -67,6 +68,27 @@ export function createColumns({ say, format }) {
       field("imbalance", format.share),
       field("lowCharge", format.integer, "vehiclesLowCharge"),
       field("chargeMedian", format.share),
+    ],
+    day: () => [
+      time("hour", (row) => row.start, format.clock),
+      coverage,
+      ...["bikesMean", "fleetMean", "stationsEmptyMean", "stationsFullMean", "stationsUnusableMean"].map((name) =>
+        field(name, format.decimal),
+      ),
+      field("departuresDebounced", format.integer),
+      field("arrivalsDebounced", format.integer),
+      field("vehiclesOutsideStationsMean", format.decimal),
+      field("vehiclesCoverage", (share) => meter(share, format)),
+    ],
+    ranking: ({ metric }) => [
+      { ...text("station", (row) => row.station.name), show: (row) => stationLink(row.station) },
+      field("rank"),
+      number(
+        `metric${metric}`,
+        (row) => row.value,
+        (value) => valueText(metric, value, { say, format }),
+      ),
+      coverage,
     ],
     days: () => [
       time("date", (row) => row.date, format.day),
@@ -129,4 +151,5 @@ export function createColumns({ say, format }) {
 const secondsStill = ({ stillSince, polledAt }) =>
   stillSince === null ? null : (Date.parse(polledAt) - Date.parse(stillSince)) / 1000;
 
-const rangeText = ({ bikesMin, bikesMax }, format) => `${format.integer(bikesMin)}–${format.integer(bikesMax)}`;
+const rangeText = ({ bikesMin, bikesMax }, format) =>
+  bikesMin === null ? format.integer(null) : `${format.integer(bikesMin)}–${format.integer(bikesMax)}`;

@@ -7,6 +7,13 @@ import { signOf, stateOf } from "./states.js";
 const ROOM = 28; // px between neighbours below which numbers would overlap
 const MANY = 250; // stations above which an element for each would make the map jerk
 
+/**
+ * What a station is drawn by: its state and sign, who hears what of it, and what the tooltip says under its name.
+ * @typedef {{state: (station: object) => string, sign: (station: object) => string, isThin: (station: object) => boolean,
+ *   label: (station: object, say: Function) => string, note: (station: object, say: Function) => string,
+ *   isLive: boolean}} Look
+ */
+
 export class Markers {
   #leaflet;
   #map;
@@ -19,6 +26,8 @@ export class Markers {
   #selected = null;
   #spacing = Infinity; // metres to the next station, for half of the stations
   #isDotted = false;
+  /** @type {Look} */
+  #look = LIVE;
 
   /** @param {object} leaflet @param {object} map @param {object} context @param {(id: string) => void} onPick */
   constructor(leaflet, map, context, onPick) {
@@ -33,9 +42,15 @@ export class Markers {
   /** @param {{changed: import("./stations.js").Station[], removed: string[]}} change */
   update({ changed, removed }) {
     for (const id of removed) this.#drop(id);
-    for (const station of changed) this.#draw(station);
+    for (const station of changed) this.#draw(station, this.#look.isLive);
     const isNew = changed.some(({ id }) => !this.#known.has(id));
     if (isNew || removed.length) this.#respace();
+  }
+
+  /** Draw the stations by something else than their live state, or by that again. @param {Look} look */
+  wear(look) {
+    this.#look = look;
+    this.draw();
   }
 
   /** Draw every label again, in a new language. */
@@ -101,19 +116,24 @@ export class Markers {
     this.#dots.remove(id);
   }
 
-  #draw(station) {
-    if (this.#context.stations.size > MANY) this.#dots.draw(station);
+  #draw(station, isNews = false) {
+    const { state, sign, label, isThin } = this.#look;
+    if (this.#context.stations.size > MANY) this.#drawDot(station);
     const marker = this.#byId.get(station.id);
     if (!marker) return;
     const element = marker.getElement();
     const mark = element.firstElementChild;
-    const isNews =
-      mark.dataset.state && (mark.dataset.state !== stateOf(station) || mark.textContent !== signOf(station));
-    mark.dataset.state = stateOf(station);
-    write(mark.firstElementChild, signOf(station));
-    element.setAttribute("aria-label", describe(station, this.#context.say));
-    if (isNews) flash(mark);
+    const isOther = mark.dataset.state !== state(station) || mark.textContent !== sign(station);
+    if (isNews && mark.dataset.state && isOther) flash(mark);
+    mark.dataset.state = state(station);
+    mark.toggleAttribute("data-thin", isThin(station));
+    write(mark.firstElementChild, sign(station));
+    element.setAttribute("aria-label", label(station, this.#context.say));
     this.#move(marker, station);
+  }
+
+  #drawDot(station) {
+    this.#dots.draw(station, this.#look.state(station), this.#look.isThin(station));
   }
 
   #move(marker, { lat, lon }) {
@@ -123,13 +143,13 @@ export class Markers {
   #tooltip(id) {
     const station = this.#context.stations.get(id);
     const { say } = this.#context;
-    return make("div", {}, make("strong", {}, station.name), make("div", {}, counts(station, say)));
+    return make("div", {}, make("strong", {}, station.name), make("div", {}, this.#look.note(station, say)));
   }
 
   #respace() {
     const stations = this.#context.stations.all();
     for (const { id } of stations) this.#known.add(id);
-    if (stations.length > MANY) for (const station of stations) this.#dots.draw(station);
+    if (stations.length > MANY) for (const station of stations) this.#drawDot(station);
     const places = stations.map(({ lat, lon }) => this.#leaflet.CRS.EPSG3857.project({ lat, lng: lon }));
     const nearest = places.map((place) => Math.min(...places.map((other) => apart(place, other))));
     this.#spacing = nearest.sort((a, b) => a - b)[Math.floor(nearest.length / 2)] ?? Infinity;
@@ -160,3 +180,13 @@ export function counts(station, say) {
 
 /** @returns {string} for those who hear the page */
 export const describe = (station, say) => `${station.name}: ${say(stateOf(station))}, ${counts(station, say)}`;
+
+/** As the newest poll tells. @type {Look} */
+export const LIVE = {
+  state: stateOf,
+  sign: signOf,
+  isThin: () => false,
+  label: describe,
+  note: counts,
+  isLive: true,
+};

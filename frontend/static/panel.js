@@ -1,15 +1,19 @@
-/** The panel beside the map: one station, live, with its last day and today's hours. */
+/** The panel beside the map: one station, live, with its last day, today's hours, its episodes and its typical week. */
 
 import { drawChart } from "./charts.js";
 import { fill, make, write } from "./dom.js";
-import { localDate } from "./format.js";
+import { downloads, exportLinks } from "./downloads.js";
+import { episodesList } from "./episodes.js";
+import { localDate, shiftDate } from "./format.js";
 import { hoursTable } from "./hours.js";
-import { mark } from "./legend.js";
-import { STATION_DETAIL } from "./queries.js";
+import { ages, fillNow } from "./now.js";
+import { STATION_DETAIL, STATION_EPISODES, STATION_WEEK } from "./queries.js";
 import { stationSeries } from "./series.js";
-import { signOf, stateOf } from "./states.js";
+import { Week } from "./week.js";
 
 const DAY = 86_400_000;
+const WEEKS = 8; // of a typical week
+const EPISODE_DAYS = 7; // today and the days before it
 
 export class Panel {
   #element;
@@ -30,6 +34,7 @@ export class Panel {
     this.close();
     this.#id = id;
     this.draw();
+    this.#element.scrollTop = 0;
   }
 
   close() {
@@ -45,12 +50,22 @@ export class Panel {
     this.#parts = {
       now: make("div", { class: "now" }),
       chart: make("div", { class: "chart-place" }),
+      files: make("div"),
       hours: make("div"),
+      episodes: make("div"),
+      week: new Week(this.#context, { station: this.#id, weeks: WEEKS, to: shiftDate(this.#day(), -1) }),
+      promise: make("div", { class: "promise" }),
     };
     fill(this.#element, ...this.#frame(station));
     this.#element.hidden = false;
     fillNow(this.#parts.now, station, this.#context);
+    this.drawPromise();
     this.#load(this.#id);
+  }
+
+  /** How well the station keeps the service level, while the map shows that. */
+  drawPromise() {
+    if (this.#parts) fill(this.#parts.promise, this.#context.service?.summaryOf(this.#id) ?? null);
   }
 
   /** An address may name a station that is gone. */
@@ -74,16 +89,22 @@ export class Panel {
 
   #frame(station) {
     const { say } = this.#context;
-    const { now, chart, hours } = this.#parts;
+    const { now, promise, chart, files, hours, episodes, week } = this.#parts;
     const { isPast, end } = this.#span();
     const moment = this.#context.format.moment(end);
     return [
       heading(station.name, say),
+      promise,
       now,
       make("h3", {}, isPast ? say("lastDayTo", { moment }) : say("lastDay")),
       chart,
+      files,
       make("h3", {}, isPast ? say("hoursOf", { day: this.#context.format.day(this.#day()) }) : say("today")),
       hours,
+      make("h3", {}, say("episodes", { n: EPISODE_DAYS })),
+      episodes,
+      make("h3", {}, say("week")),
+      week.element,
     ];
   }
 
@@ -96,30 +117,46 @@ export class Panel {
     return localDate(this.#span().end, this.#context.format.timeZone);
   }
 
-  async #load(id) {
-    const { ask, systemId, say } = this.#context;
+  #load(id) {
     const { from, end } = this.#span();
-    const [start, to] = [new Date(from).toISOString(), new Date(end + 1).toISOString()];
+    const [day, names] = [this.#day(), { system: this.#context.systemId, station: id }];
+    const span = { from: new Date(from).toISOString(), to: new Date(end + 1).toISOString() };
+    const range = { from: shiftDate(day, 1 - EPISODE_DAYS), to: day };
+    const { chart, episodes, week } = this.#parts;
+    this.#ask(chart, STATION_DETAIL, { ...names, ...span, day }, (found) => this.#drawDetail(found, span));
+    this.#ask(episodes, STATION_EPISODES, { ...names, ...range }, (found) =>
+      fill(episodes, episodesList(found?.episodes ?? [], range, id, this.#context)),
+    );
+    this.#ask(week.element, STATION_WEEK, { ...names, weeks: WEEKS, to: shiftDate(day, -1) }, (found) =>
+      week.show(found?.typicalWeek ?? []),
+    );
+  }
+
+  /** Ask for a part of the panel, which says meanwhile that it waits, and why when it gets nothing. */
+  async #ask(place, query, variables, show) {
+    const { ask, say } = this.#context;
     const parts = this.#parts;
-    write(parts.chart, say("loading"));
+    write(place, say("loading"));
     try {
-      const { system } = await ask(STATION_DETAIL, {
-        system: systemId,
-        station: id,
-        from: start,
-        to,
-        day: this.#day(),
-      });
-      if (parts === this.#parts) this.#drawDetail(system.station);
+      const { system } = await ask(query, variables);
+      if (parts === this.#parts) show(system.station);
     } catch (error) {
-      if (parts === this.#parts) write(parts.chart, say("failed", { reason: error.message }));
+      if (parts === this.#parts) write(place, say("failed", { reason: error.message }));
     }
   }
 
-  #drawDetail(detail) {
+  #drawDetail(detail, span) {
+    const [hours, day] = [detail?.hours ?? [], this.#day()];
     this.#rows = detail?.history ?? [];
     this.#drawChart();
-    fill(this.#parts.hours, hoursTable(detail?.hours ?? [], this.#context));
+    fill(this.#parts.files, this.#rows.length ? this.#files("station-history", span) : null);
+    const files = hours.length ? this.#files("station-hours", { from: day, to: day }) : null;
+    fill(this.#parts.hours, hoursTable(hours, this.#context), files);
+  }
+
+  #files(what, choice) {
+    const { say, systemId } = this.#context;
+    return downloads(exportLinks(systemId, what, { ...choice, station: this.#id }), say);
   }
 
   #extend(station) {
@@ -158,51 +195,4 @@ export class Panel {
 export function heading(text, say) {
   const close = make("button", { type: "button", class: "close", "data-close": true, "aria-label": say("close") }, "×");
   return make("div", { class: "panel-head" }, make("h2", {}, text), close);
-}
-
-/** The live numbers: state, counts, capacity, warnings and age. */
-function fillNow(place, station, context) {
-  const { say, format } = context;
-  const { status } = station;
-  const isUnknown = stateOf(station) === "UNKNOWN";
-  const state = make("p", { class: "state" }, mark(stateOf(station), signOf(station)), say(stateOf(station)));
-  const shown = isUnknown ? null : status;
-  const figures = ["bikes", "docks", "bikesDisabled"].map((name) =>
-    figure(say(name), format.integer(shown?.[name]), name),
-  );
-  const lines = [capacity(station, say), ...warnings(status, isUnknown, say)].filter(Boolean);
-  const children = [state, make("dl", { class: "figures" }, ...figures), ...lines.map((line) => make("p", {}, line))];
-  fill(place, ...children, make("p", { class: "age" }, ages(station, context)));
-}
-
-const figure = (label, value, name) =>
-  make("div", { "data-figure": name }, make("dd", {}, value), make("dt", {}, label));
-
-function capacity({ capacity: declared, observedCapacity: observed }, say) {
-  const parts = [];
-  if (declared !== null) parts.push(say("capacityDeclared", { n: declared }));
-  if (observed !== null) parts.push(say("capacityObserved", { n: observed }));
-  return `${say("capacity")}: ${parts.join(" · ") || say("unknown").toLowerCase()}`;
-}
-
-function warnings(status, isUnknown, say) {
-  if (!status || isUnknown) return [];
-  const isNowhere = status.bikes === 0 && status.docks === 0;
-  return [
-    status.isRenting ? null : say("noRenting"),
-    status.isReturning ? null : say("noReturning"),
-    isNowhere ? say("emptyAndFull") : null,
-  ];
-}
-
-/** When we saw it, and when it last spoke itself (which on some platforms is months ago). */
-function ages({ status }, { say, format, situation }) {
-  if (!status) return say("never");
-  // While the state is known, every poll has seen the station, also those that changed nothing.
-  const seen =
-    status.state === "UNKNOWN"
-      ? Date.parse(status.polledAt)
-      : Math.max(Date.parse(status.polledAt), situation.polledAt ?? 0);
-  const age = say("seen", { age: format.duration((Date.now() - seen) / 1000) });
-  return status.lastReported ? `${age} · ${say("reported", { moment: format.moment(status.lastReported) })}` : age;
 }

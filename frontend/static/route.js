@@ -1,13 +1,13 @@
-/** Where we are, in the address: #station=ID, #tables=NAME, #systems or #near; ?system=ID. The browser's back works. */
+/** Where we are, in the address: #station=ID, #tables=NAME, #service, #systems or #near; ?system=ID. The browser's back works. */
 
-/** @typedef {{view: "map" | "station" | "near" | "tables" | "systems", id: ?string}} Route */
+/** @typedef {{view: "map" | "station" | "near" | "tables" | "service" | "systems", id: ?string}} Route */
 
 /** @param {string} hash @returns {Route} */
 export function readRoute(hash) {
   const values = new URLSearchParams(hash.replace(/^#/, ""));
   if (values.has("station")) return { view: "station", id: values.get("station") };
   if (values.has("tables")) return { view: "tables", id: values.get("tables") };
-  return { view: ["near", "systems"].find((view) => values.has(view)) ?? "map", id: null };
+  return { view: ["near", "service", "systems"].find((view) => values.has(view)) ?? "map", id: null };
 }
 
 /** @param {Route} route @returns {string} "#" for the bare map */

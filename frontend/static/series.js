@@ -56,6 +56,36 @@ export function networkSeries(rows, names, longest) {
   return { columns, gaps: /** @type {[number, number][]} */ (gaps) };
 }
 
+/**
+ * The hours of a day as steps, their coverage as the last column; null where nothing was seen.
+ * @param {{start: string, coverage: number}[]} hours in time order
+ * @param {string[]} names of the columns
+ * @param {number} begin in ms @param {number} end in ms: from then on there is nothing to be seen yet
+ * @returns {{columns: (?number)[][], gaps: [number, number][]}} times in seconds
+ */
+export function hourSeries(hours, names, begin, end) {
+  const starts = [...hours.map(({ start }) => Date.parse(start) / 1000), Infinity];
+  const columns = [[], ...names.map(() => []), []];
+  const seen = [];
+  hours.forEach((hour, index) => {
+    const stop = Math.min(starts[index] + 3600, starts[index + 1]);
+    for (const time of [starts[index], stop - 0.001]) put(columns, time, (name) => hour[name], [...names, "coverage"]);
+    if (hour.coverage > 0) seen.push([starts[index], stop]);
+    if (stop < starts[index + 1]) put(columns, stop, () => null);
+  });
+  return { columns, gaps: between(seen, begin / 1000, end / 1000) };
+}
+
+/** What of a span no part covers. @param {number[][]} parts in order @returns {[number, number][]} */
+function between(parts, begin, end) {
+  const edges = [begin, ...parts.flat(), end];
+  const gaps = [];
+  for (let index = 0; index < edges.length; index += 2) {
+    if (edges[index + 1] > edges[index]) gaps.push([edges[index], edges[index + 1]]);
+  }
+  return gaps;
+}
+
 function put(columns, time, value, names = []) {
   columns[0].push(time);
   for (let index = 1; index < columns.length; index++) columns[index].push(value(names[index - 1]) ?? null);

@@ -2,20 +2,30 @@
 
 import { drawChart } from "./charts.js";
 import { createColumns } from "./columns.js";
+import { control } from "./controls.js";
 import { fill, make, write } from "./dom.js";
+import { anchors } from "./downloads.js";
 import { localDate } from "./format.js";
 import { Grid } from "./grid.js";
-import { REPORTS, SPANS } from "./reports.js";
+import { REPORTS } from "./reports.js";
 import { writeRoute } from "./route.js";
-import { networkSeries } from "./series.js";
 
 export class Tables {
   #context;
   #element;
-  #parts = { tabs: make("nav"), title: make("h2"), controls: make("div"), links: make("p"), chart: make("div"), grid: make("div") };
+  #parts = {
+    tabs: make("nav"),
+    title: make("h2"),
+    controls: make("div"),
+    hint: make("p"),
+    links: make("p"),
+    summary: make("div"),
+    chart: make("div"),
+    grid: make("div"),
+  };
   #grid;
   #name = null;
-  #choice = { day: "", span: 1 };
+  #choice = { day: "", span: 1, range: 7, metric: "EMPTY_SHARE", order: "GREATEST" };
   #stopCharts = () => {};
   #isLoading = false;
 
@@ -25,12 +35,9 @@ export class Tables {
     this.#element = element;
     this.#grid = new Grid(this.#parts.grid, context);
     for (const [name, part] of Object.entries(this.#parts)) part.className = `tables-${name}`;
-    const { tabs, title, controls, links, chart, grid } = this.#parts;
-    fill(
-      element,
-      tabs,
-      make("div", { class: "tables-body" }, make("div", { class: "tables-head" }, title, controls), links, chart, grid),
-    );
+    const { tabs, title, controls, ...below } = this.#parts;
+    const head = make("div", { class: "tables-head" }, title, controls);
+    fill(element, tabs, make("div", { class: "tables-body" }, head, ...Object.values(below)));
   }
 
   /** @param {?string} name of a report; an unknown one is the first */
@@ -56,10 +63,23 @@ export class Tables {
     this.#parts.tabs.setAttribute("aria-label", say("tables"));
     this.#parts.tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     write(this.#parts.title, say(report.title));
-    fill(this.#parts.controls, this.#control(report));
+    this.#drawControls(report);
+    this.#drawChoice(report);
+  }
+
+  #drawControls({ controls = [] }) {
+    const choose = (change) => this.#choose(change);
+    fill(this.#parts.controls, ...controls.map((name) => control(name, this.#choice, this.#context, choose)));
+  }
+
+  /** What depends on what was chosen, and the rows. */
+  #drawChoice(report) {
+    this.#parts.hint.hidden = !report.hint;
+    write(this.#parts.hint, report.hint?.(this.#choice, this.#context) ?? "");
     this.#drawLinks(report);
     this.#clearCharts();
-    this.#grid.open(createColumns(this.#context)[this.#name](), report.sort);
+    fill(this.#parts.summary);
+    this.#grid.open(createColumns(this.#context)[this.#name](this.#choice), report.sort);
     this.#load(true);
   }
 
@@ -72,8 +92,7 @@ export class Tables {
   #drawLinks({ links }) {
     const { say } = this.#context;
     this.#parts.links.hidden = !links;
-    const found = links ? Object.entries(links(this.#context)) : [];
-    fill(this.#parts.links, say("exports"), ...found.map(([name, href]) => make("a", { href }, name)));
+    fill(this.#parts.links, say("exports"), ...anchors(links?.(this.#context, this.#choice) ?? {}));
   }
 
   #tab(name) {
@@ -85,64 +104,58 @@ export class Tables {
     );
   }
 
-  #control({ control }) {
-    const { say } = this.#context;
-    if (control === "day") {
-      const onchange = ({ target }) => target.value && this.#choose({ day: target.value });
-      return make("label", {}, say("day"), make("input", { type: "date", value: this.#choice.day, onchange }));
+  #choose(change) {
+    this.#choice = { ...this.#choice, ...change };
+    const report = REPORTS[this.#name];
+    if ("metric" in change) {
+      this.#drawControls(report);
+      this.#parts.controls.querySelector('[data-control="metric"]').focus();
     }
-    if (control !== "span") return null;
-    const options = SPANS.map((span, index) =>
-      make("option", { value: index, selected: index === this.#choice.span }, spanText(span, say)),
-    );
-    const onchange = ({ target }) => this.#choose({ span: Number(target.value) });
-    return make("label", {}, say("span"), make("select", { onchange }, ...options));
-  }
-
-  #choose(choice) {
-    Object.assign(this.#choice, choice);
-    this.#load(true);
+    this.#drawChoice(report);
   }
 
   async #load(isFirst) {
-    const [name, choice, { say }] = [this.#name, { ...this.#choice }, this.#context];
+    const [name, choice, { say }] = [this.#name, this.#choice, this.#context];
     const report = REPORTS[name];
-    const isCurrent = () => name === this.#name && choice.day === this.#choice.day && choice.span === this.#choice.span;
+    const isCurrent = () => name === this.#name && choice === this.#choice;
     if (isFirst) this.#grid.show([], say("loading"));
     this.#isLoading = true;
     try {
-      const rows = await report.load(this.#context, choice);
-      if (isCurrent()) this.#fill(report, rows);
+      const found = await Promise.all([report.load(this.#context, choice), report.summary?.(this.#context, choice)]);
+      if (isCurrent()) this.#fill(report, ...found);
     } catch (error) {
       if (isCurrent() && isFirst) this.#grid.show([], say("failed", { reason: error.message }));
     }
     this.#isLoading = false;
   }
 
-  #fill(report, rows) {
+  #fill(report, rows, summary) {
     this.#grid.show(rows, this.#context.say(report.nothing));
+    fill(this.#parts.summary, summary ?? null);
     if (report.charts && rows.length) this.#drawCharts(report, rows);
     else this.#clearCharts();
   }
 
-  async #drawCharts({ charts, title }, rows) {
-    const places = charts.map(() => make("div"));
-    const stops = await Promise.all(charts.map((names, index) => this.#drawChart(places[index], names, title, rows)));
+  async #drawCharts(report, rows) {
+    const choice = this.#choice;
+    const places = report.charts.map(() => make("div"));
+    const stops = await Promise.all(
+      places.map((place, index) => this.#drawChart(place, report.charts[index], report, rows)),
+    );
     this.#clearCharts();
     this.#stopCharts = () => stops.forEach((stop) => stop());
-    if (this.#name && REPORTS[this.#name].charts) fill(this.#parts.chart, ...places);
+    if (choice === this.#choice && this.#name && REPORTS[this.#name] === report) fill(this.#parts.chart, ...places);
     else this.#clearCharts();
   }
 
-  #drawChart(place, names, title, rows) {
-    const { say, format, reference } = this.#context;
-    const { hours, step } = SPANS[this.#choice.span];
-    const to = reference().end / 1000;
-    return drawChart(place, networkSeries(rows, names, Math.max(2.5 * step, 180)), {
-      labels: names.map((name) => say(name)),
-      from: to - hours * 3600,
-      to,
-      description: `${say(title)}: ${names.map((name) => say(name)).join(", ")}`,
+  #drawChart(place, names, { plot, title }, rows) {
+    const { say, format } = this.#context;
+    const { series, ...options } = plot(rows, names, this.#choice, this.#context);
+    const labels = names.map((name) => say(name));
+    return drawChart(place, series, {
+      ...options,
+      labels,
+      description: `${say(title)}: ${labels.join(", ")}`,
       format,
       say,
     });
@@ -154,5 +167,3 @@ export class Tables {
     fill(this.#parts.chart);
   }
 }
-
-const spanText = ({ hours }, say) => (hours < 48 ? say("hours", { n: hours }) : say("days", { n: hours / 24 }));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { UNKNOWN, createFormat, localDate, shiftDate } from "../../frontend/static/format.js";
+import { UNKNOWN, createFormat, dayBounds, localDate, shiftDate } from "../../frontend/static/format.js";
 
 const en = createFormat("en", "Europe/Paris");
 const fr = createFormat("fr", "Europe/Paris");
@@ -19,6 +19,10 @@ test("what is not known is a dash, and zero is zero", () => {
     "duration",
     "bytes",
     "milliseconds",
+    "preciseShare",
+    "stretch",
+    "date",
+    "shortDay",
   ]) {
     assert.equal(en[name](null), UNKNOWN, name);
     assert.equal(en[name](undefined), UNKNOWN, name);
@@ -57,4 +61,32 @@ test("times are those of the system, wherever the reader is", () => {
 
 test("days are counted over the ends of months", () => {
   assert.equal(shiftDate("2026-03-01", -1), "2026-02-28");
+});
+
+test("a promise of 90 % is not kept by rounding", () => {
+  assert.deepEqual(
+    [1, 0.9999, 0.89999, 0.29, 0].map((share) => en.preciseShare(share)),
+    ["100%", "99.9%", "89.9%", "29%", "0%"],
+  );
+});
+
+test("a stretch is told in hours and minutes", () => {
+  assert.deepEqual(
+    [59, 3540, 3600, 200_000].map((seconds) => plain(en.stretch(seconds))),
+    ["0m", "59m", "1h 0m", "55h 33m"],
+  );
+  assert.equal(plain(fr.stretch(7500)), "2h 5min");
+});
+
+test("the week begins on Monday, wherever the system is", () => {
+  assert.equal(createFormat("en", "America/Los_Angeles").weekday(0, "long"), "Monday");
+  assert.equal(fr.weekday(6, "short"), "dim.");
+});
+
+test("a local day has 23, 24 or 25 hours", () => {
+  const hours = (date, zone) => dayBounds(date, zone).map((instant) => new Date(instant).toISOString().slice(0, 16));
+  assert.deepEqual(hours("2026-11-23", "Europe/Paris"), ["2026-11-22T23:00", "2026-11-23T23:00"]);
+  assert.deepEqual(hours("2026-03-29", "Europe/Paris"), ["2026-03-28T23:00", "2026-03-29T22:00"]);
+  assert.deepEqual(hours("2026-10-25", "Europe/Paris"), ["2026-10-24T22:00", "2026-10-25T23:00"]);
+  assert.deepEqual(hours("2026-11-23", "Asia/Tokyo"), ["2026-11-22T15:00", "2026-11-23T15:00"]);
 });

@@ -11,7 +11,7 @@ test("every place has an address that leads back to it, whatever is in an id", (
   ]) {
     assert.deepEqual(readRoute(writeRoute(route)), route);
   }
-  for (const view of ["near", "systems"]) {
+  for (const view of ["near", "service", "systems"]) {
     assert.deepEqual(readRoute(writeRoute({ view, id: "" })), { view, id: null });
   }
 });
