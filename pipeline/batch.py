@@ -111,8 +111,9 @@ class Batch(NamedTuple):
         if claim and claim.is_at(position):
             return _unchanged(system_id, day, claim, time.monotonic() - started)
         until = min(now, day.end)
-        # Before the figures: what comes into the lake in between then makes a difference next time.
-        inputs = await asyncio.to_thread(_inputs_in_background, past, system_id, day, until)
+        # Before the figures: what comes into the lake in between then makes a difference next time. Of a day that is
+        # not over nobody asks: it is computed again anyhow.
+        inputs = await asyncio.to_thread(_inputs_in_background, past, system_id, day) if until == day.end else None
         if claim and claim.inputs == inputs:
             await move_on(self.store, system_id, day.date, position)
             return _unchanged(system_id, day, claim, time.monotonic() - started)
@@ -230,9 +231,9 @@ async def _time_zones(store: Store, system: str | None) -> Mapping[str, str]:
     return zones if system is None else {system: zones[system]}
 
 
-def _inputs_in_background(past: Past, system_id: str, day: LocalDay, until: datetime) -> dict[str, Input]:
+def _inputs_in_background(past: Past, system_id: str, day: LocalDay) -> dict[str, Input]:
     in_background(past.spark)
-    return read_inputs(past, system_id, day, until)
+    return read_inputs(past, system_id, day)
 
 
 def _figures_in_background(

@@ -69,23 +69,23 @@ async def advance(spark: SparkSession, log: Log, store: Store, folder: str, unti
     """
     started = time.monotonic()
     done, intended = await store.offsets(JOB), await store.offsets(INTENT)
-    files = await _write(spark, log, store, folder, done, intended) if _is_ahead(intended, done) else _NOTHING
+    report = await _write(spark, log, store, folder, done, intended) if _is_ahead(intended, done) else _NOTHING
     done = await store.offsets(JOB)
     if _is_ahead(until, done):
         await store.write({}, Consumed(INTENT, until))
         newer = await _write(spark, log, store, folder, done, _furthest(until, done))
-        files = LakeReport(files.files + newer.files, 0.0, {**files.hours, **newer.hours})
-    return files._replace(seconds=time.monotonic() - started)
+        report = LakeReport(report.files + newer.files, 0.0, {**report.hours, **newer.hours})
+    return report._replace(seconds=time.monotonic() - started)
 
 
 async def _write(spark: SparkSession, log: Log, store: Store, folder: str, start: Offsets, end: Offsets) -> LakeReport:
-    files = await asyncio.to_thread(write_range, spark, log, Path(folder), start, end)
+    written = await asyncio.to_thread(write_range, spark, log, Path(folder), start, end)
     # After the last file is in its place: who looked at the lake before this instant may not have seen it.
     written_at = datetime.now(UTC)
-    hours = dict.fromkeys(sorted(set(files)), written_at)
+    hours = dict.fromkeys(sorted(set(written)), written_at)
     rows: list[Row] = [{**hour._asdict(), "written_at": written_at} for hour in hours]
     await store.write({LAKE_HOUR: rows}, Consumed(JOB, end))
-    return LakeReport(len(files), 0.0, hours)
+    return LakeReport(len(written), 0.0, hours)
 
 
 def _is_ahead(offsets: Offsets, others: Offsets) -> bool:

@@ -52,7 +52,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Manifest(NamedTuple):
-    """What is noted of a day; ``inputs`` and ``position`` are None when an older version computed it."""
+    """What is noted of a day; ``inputs`` is None when it was not over, both it and ``position`` of older versions."""
 
     computed_at: datetime
     polls: int
@@ -132,8 +132,8 @@ def manifest_row(system_id: str, day: date, manifest: Manifest, rows: Mapping[st
     }
 
 
-def _text(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def _text(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 async def take_back(store: Store, system_id: str, day: date) -> None:
@@ -146,13 +146,13 @@ async def move_on(store: Store, system_id: str, day: date, position: Position) -
     await store.write({BATCH_DAY: [{"system_id": system_id, "date": day, "offsets": _text(position)}]})
 
 
-def read_inputs(past: Past, system_id: str, day: LocalDay, until: datetime) -> dict[str, Input]:
+def read_inputs(past: Past, system_id: str, day: LocalDay) -> dict[str, Input]:
     """The records that reach into the day, each once wherever it lies, by topic: two Spark jobs over a few columns.
 
     Of feed_status those of the observing feeds.
     """
     since = _since(past, system_id, day)
-    counted = [_counted(past.records(topic, system_id, since, until), topic) for topic in INPUTS]
+    counted = [_counted(past.records(topic, system_id, since, day.end), topic) for topic in INPUTS]
     rows = reduce(DataFrame.unionByName, counted).toArrow().to_pylist()
     return {row["topic"]: Input(row["records"], row["digest"]) for row in sorted(rows, key=lambda row: row["topic"])}
 

@@ -65,7 +65,7 @@ class Place(NamedTuple):
     async def inputs(self, day: date = FIRST) -> dict[str, Input]:
         local = local_day(day, ZoneInfo(ZONE))
         past = await open_past(self.spark, self.settings.lake, self.log, self.store, INPUTS)
-        return read_inputs(past, SYSTEM, local, local.end)
+        return read_inputs(past, SYSTEM, local)
 
     async def manifest(self, day: date = FIRST) -> dict[str, Any]:
         return next(row for row in await rows(self.store, BATCH_DAY, SYSTEM) if row["date"] == day)
@@ -128,8 +128,10 @@ async def test_other_definitions_or_a_computation_cut_short_are_made_good(place:
 async def test_a_day_that_was_not_over_is_computed_again(place: Place) -> None:
     await place.publish(*poll(NOON, {"a": (1, 9)}))
     soon = NOON + MINUTE
-    assert [await place.compute(now=now) for now in (soon, soon, AFTERWARDS)] == [Outcome.COMPUTED] * 3
-    assert await place.compute() is Outcome.UNCHANGED
+    assert [await place.compute(now=now) for now in (soon, soon)] == [Outcome.COMPUTED] * 2
+    so_far = await place.manifest()
+    assert (so_far["is_complete"], so_far["records"], "inputs" in so_far) == (False, 1, False)
+    assert [await place.compute() for _ in range(2)] == [Outcome.COMPUTED, Outcome.UNCHANGED]
 
 
 async def test_the_manifest_tells_what_was_read_and_made(place: Place) -> None:

@@ -102,19 +102,20 @@ async def test_the_lake_gets_the_hours_that_were_over_five_minutes_ago(spark: Sp
 async def test_figures_are_those_of_today_and_of_yesterday_until_it_is_complete(
     spark: SparkSession, tmp_path: Path
 ) -> None:
+    found = []
     async with opened(spark, tmp_path) as place:
         await place.store.write({SYSTEM: [system_row()]})
-        await place.tending.compute_figures(NOW)
-        computed = {str(row["date"]): row["is_complete"] for row in await rows(place.store, BATCH_DAY, BREST)}
-        assert computed["2026-03-01"] is True
-        assert "2026-03-02" in computed
-        first = await rows(place.store, BATCH_DAY, BREST)
-        await place.tending.compute_figures(NOW)
-        second = await rows(place.store, BATCH_DAY, BREST)
-    by_date = [{row["date"]: row["computed_at"] for row in found} for found in (first, second)]
-    yesterday, today = sorted(by_date[0])
-    assert by_date[1][yesterday] == by_date[0][yesterday]
-    assert by_date[1][today] > by_date[0][today]
+        now = datetime.now(UTC)
+        for _ in range(2):
+            await place.tending.compute_figures(now)
+            found.append(await computed(place))
+    today = now.astimezone(ZoneInfo("Europe/Paris")).date()
+    first, second = found
+    assert list(first) == list(second) == [str(today - timedelta(days=1)), str(today)]
+    (old_yesterday, old_today), (yesterday, new_today) = first.values(), second.values()
+    assert (yesterday["is_complete"], new_today["is_complete"]) == (True, False)
+    assert yesterday == old_yesterday
+    assert new_today["computed_at"] > old_today["computed_at"]
 
 
 def system_row(system_id: str = BREST, zone: str = "Europe/Paris") -> Row:
@@ -147,10 +148,10 @@ async def test_a_replayed_night_gets_its_figures_and_leaves_the_live_day_as_it_i
         assert await rows(place.store, STATION_DAY, BREST, today) == live
         assert [row["bikes_max"] for row in await rows(place.store, STATION_DAY, BREST, START.date())] == [5]
         assert sorted(found) == [str(START.date()), str(today - timedelta(days=1)), str(today)]
-        # A process after this one knows that nothing is late, and one that was killed before it could say so finds out.
-        assert await place.store.offsets("figures") == await place.store.offsets(lake.JOB)
         await place.tending.compute_late_figures(now)
         assert await computed(place) == found
+        # The process after this one knows that nothing is late.
+        assert await place.store.offsets("figures") == await place.store.offsets(lake.JOB)
 
 
 @pytest.mark.spark
