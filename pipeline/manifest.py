@@ -158,10 +158,10 @@ def read_inputs(past: Past, system_id: str, day: LocalDay) -> dict[str, Input]:
 
 
 def _since(past: Past, system_id: str, day: LocalDay) -> datetime:
-    """The first poll that may hold into the day; what is polled after it may end that."""
+    """The first poll that may hold into the day, or up to its start; what is polled after it may end that."""
     before = past.records(Topic.FEED_STATUS, system_id, day.start - LONGEST_HOLD, day.start)
     start = int(day.start.timestamp())
-    holds = f"is_observing AND {_OBSERVING_FEEDS} AND unix_micros(polled_at) / 1000000 + hold_seconds > {start}"
+    holds = f"is_observing AND {_OBSERVING_FEEDS} AND unix_micros(polled_at) / 1000000 + hold_seconds >= {start}"
     (row,) = before.where(holds).agg(F.min("polled_at").alias("first")).toArrow().to_pylist()
     first: datetime = row["first"] or day.start
     return first

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.batch import Outcome, compute_day
 from pipeline.model import FeedStatus, StationStatus, Topic
@@ -60,7 +61,8 @@ class OldNight:
         asyncio.run(self._publish())
 
     async def _publish(self) -> None:
-        made = poll(START + self.polls * MINUTE, {"a": (self.polls % 5, 5), "b": (3, 3)}, system_id=self._system_id)
+        made = poll(START + self.polls * MINUTE, {"a": (self.polls % 5, 5), "b": (3, 3)})
+        made = [replace(record, system_id=self._system_id) for record in made]
         async with open_log(self._settings.log) as log:
             await log.publish(self._system_id, log_records(made))
         self.polls += 1
