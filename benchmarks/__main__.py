@@ -19,6 +19,8 @@ BENCHMARKS = (
     "stream_throughput",
     "fanout",
     "batch",
+    "lake",
+    "backfill",
     "service_level",
     "serving",
     "cassandra_store",

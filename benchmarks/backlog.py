@@ -18,8 +18,9 @@ CHANGING_SHARE = 0.1
 class MadeSystem:
     """Makes one poll after the other of a system with so many stations."""
 
-    def __init__(self, system_id: str, stations: int) -> None:
+    def __init__(self, system_id: str, stations: int, changing_share: float = CHANGING_SHARE) -> None:
         self._system_id = system_id
+        self._changing_share = changing_share
         self._chance = random.Random(system_id)
         self._bikes = [self._chance.randrange(11) for _ in range(stations)]
 
@@ -41,7 +42,7 @@ class MadeSystem:
             hold_seconds=180,
         )
         for number in range(count):
-            has_changed = self._chance.random() < CHANGING_SHARE
+            has_changed = self._chance.random() < self._changing_share
             if has_changed:
                 self._bikes[number] = self._chance.randrange(11)
             yield StationStatus(
@@ -63,9 +64,9 @@ class MadeSystem:
             )
 
 
-async def fill(log: Log, stations: int, records: int) -> int:
+async def fill(log: Log, stations: int, records: int, changing_share: float = CHANGING_SHARE) -> int:
     """Publish whole polls until there are so many station records; returns how many there are."""
-    system, published, polled_at = MadeSystem("backlog", stations), 0, START
+    system, published, polled_at = MadeSystem("backlog", stations, changing_share), 0, START
     while published < records:
         await log.publish("backlog", system.poll(polled_at))
         published += stations

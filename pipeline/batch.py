@@ -39,6 +39,9 @@ from pipeline.wiring import open_log, open_store
 
 logger = logging.getLogger(__name__)
 
+FEW_DAYS = 3
+"""To compute more days at once is worth compiling well."""
+
 Progress = Callable[[int, int, str], object]
 """Takes how many days are done, of how many, and what became of the newest."""
 
@@ -177,7 +180,8 @@ async def _run_days(
         await log.create(list(Topic))
         await store.create(TABLES)
         zones = await _time_zones(store, system)
-        batch = Batch(session(settings, "bikewire batch"), settings.lake, log, store, settings.thresholds)
+        spark = session(settings, "bikewire batch", is_long=len(zones) * len(days) > FEW_DAYS)
+        batch = Batch(spark, settings.lake, log, store, settings.thresholds)
         run = _Run(batch, zones, days, progress, force)
         with ending(batch.spark):
             return await Lifeline(batch.spark).hold(run.all_systems())

@@ -17,7 +17,7 @@ from pipeline.model import Thresholds, Topic
 from pipeline.network_evidence import network_evidence
 from pipeline.network_totals import station_totals, vehicle_totals
 from pipeline.past import Past
-from pipeline.pieces import LONGEST_HOLD, Span, reaching, span_rows, station_polls, vehicle_polls
+from pipeline.pieces import LONGEST_HOLD, STATIONS, VEHICLES, Span, of_kind, polls, reaching, span_rows
 from pipeline.ports import Row, Store
 from pipeline.runs import observations, runs
 from pipeline.spark import generate_code
@@ -74,13 +74,14 @@ class _Day(NamedTuple):
 
 
 class _Records(NamedTuple):
-    """The polls that reach into the day, what stations and vehicles said in them, and about how much that is."""
+    """The polls that reach into the day, what stations and vehicles said in them; ``size`` is about how many."""
 
     station_polls: DataFrame
     station_statuses: DataFrame
     vehicle_polls: DataFrame
     vehicle_statuses: DataFrame
     size: int
+    has_vehicles: bool
 
 
 def figures_of_day(past: Past, system_id: str, day: LocalDay, until: datetime, thresholds: Thresholds) -> DayFigures:
@@ -96,35 +97,39 @@ def figures_of_day(past: Past, system_id: str, day: LocalDay, until: datetime, t
         found = Found.of(same, wanted.spans, wanted.whole)
         known = timeline(
             _collected(station_totals(observed, records.station_polls, thresholds)),
-            _collected(vehicle_totals(records.vehicle_statuses, records.vehicle_polls, thresholds)),
+            _collected(vehicle_totals(records.vehicle_statuses, records.vehicle_polls, thresholds))
+            if records.has_vehicles
+            else [],
         )
         networks = network_evidence(past.spark.createDataFrame(known), found, wanted.spans)
         return _figures(system_id, wanted, found, networks)
     finally:
         same.unpersist()
         observed.unpersist()
+        # The session has other work, such as the lake.
+        generate_code(past.spark, True)
 
 
 def _records(past: Past, system_id: str, wanted: _Day) -> _Records | None:
     """None when no poll reaches into the day."""
     feeds = past.records(Topic.FEED_STATUS, system_id, wanted.day.start - LONGEST_HOLD, wanted.until)
     until = min(wanted.day.end, wanted.until)
-    stations, vehicles = (
-        reaching(polls(feeds), wanted.day.start, until).toArrow() for polls in (station_polls, vehicle_polls)
-    )
-    if not stations.num_rows and not vehicles.num_rows:
+    found = reaching(polls(feeds), wanted.day.start, until).toArrow()
+    if not found.num_rows:
         return None
+    stations, vehicles = of_kind(found, STATIONS), of_kind(found, VEHICLES)
     return _Records(
         past.spark.createDataFrame(stations),
         past.records(Topic.STATION_STATUS, system_id, _first(stations, wanted), wanted.until),
         past.spark.createDataFrame(vehicles),
         past.records(Topic.VEHICLE_STATUS, system_id, _first(vehicles, wanted), wanted.until),
-        sum(pc.sum(polls["entities"]).as_py() or 0 for polls in (stations, vehicles)),
+        pc.sum(found["entities"]).as_py() or 0,
+        vehicles.num_rows > 0,
     )
 
 
-def _first(polls: pa.Table, wanted: _Day) -> datetime:
-    return pc.min(polls["polled_at"]).as_py() or wanted.until
+def _first(found: pa.Table, wanted: _Day) -> datetime:
+    return pc.min(found["polled_at"]).as_py() or wanted.until
 
 
 def _figures(system_id: str, wanted: _Day, found: Found, networks: DataFrame) -> DayFigures:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -17,7 +18,9 @@ from pipeline.network import VEHICLE_FEEDS
 
 POLL = ["system_id", "polled_at"]
 
-STATION_FEEDS = ("station_status",)
+STATIONS = "station_status"
+VEHICLES = "vehicle_status"
+"""The kinds of polls, by the feed that observes."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -55,26 +58,20 @@ def span_rows(spark: SparkSession, spans: Sequence[Span], until: datetime) -> Da
     return spark.createDataFrame(pa.Table.from_pylist(rows, schema=_SPANS))
 
 
-def station_polls(feed_statuses: DataFrame) -> DataFrame:
-    """The polls that observed the stations, also those that found none, as `_held`; expected: declared stations."""
-    return _held(feed_statuses, STATION_FEEDS)
+def polls(feed_statuses: DataFrame) -> DataFrame:
+    """For each poll that observed stations, or vehicles, when it was the newest knowledge of them.
 
-
-def vehicle_polls(feed_statuses: DataFrame) -> DataFrame:
-    """The polls that observed the vehicles, also those that found none, as `_held`."""
-    return _held(feed_statuses, VEHICLE_FEEDS)
-
-
-def _held(feed_statuses: DataFrame, feeds: Sequence[str]) -> DataFrame:
-    """For each poll that observed one of the feeds when it was the newest knowledge: from ``seen`` to ``unseen``.
-
-    A poll holds until the next one of its system, and for its ``hold_seconds`` at most. Of a poll that was published
-    more than once the newest publish says how long. Columns: system_id, polled_at, seen, unseen, hold_seconds,
-    expected, entities, and before: the ``polled_at`` of the poll that held until this one; null after a gap.
+    It was from ``seen`` to ``unseen``: it holds until the next one of its ``kind`` (`STATIONS`, `VEHICLES`) in its
+    system, and for its ``hold_seconds`` at most, also when it found none. Of a poll that was published more than once
+    the newest publish says how long. Columns: kind, system_id, polled_at, seen, unseen, hold_seconds, expected and
+    entities (how many were declared and found), and before: the ``polled_at`` of the poll that held until this one;
+    null after a gap.
     """
-    polls = (
-        feed_statuses.where(F.col("feed").isin(*feeds) & F.col("is_observing"))
-        .groupBy(*POLL)
+    kind = F.when(F.col("feed") == STATIONS, STATIONS).when(F.col("feed").isin(*VEHICLE_FEEDS), VEHICLES)
+    found = (
+        feed_statuses.withColumn("kind", kind)
+        .where("kind IS NOT NULL AND is_observing")
+        .groupBy("kind", *POLL)
         .agg(
             F.least(F.max_by("hold_seconds", "offset"), F.lit(LONGEST_HOLD.total_seconds())).alias("hold_seconds"),
             F.max_by("entities_expected", "offset").alias("expected"),
@@ -82,17 +79,23 @@ def _held(feed_statuses: DataFrame, feeds: Sequence[str]) -> DataFrame:
         )
         .withColumn("seen", F.unix_micros("polled_at"))
     )
-    in_order = Window.partitionBy("system_id").orderBy("seen")
+    in_order = Window.partitionBy("kind", "system_id").orderBy("seen")
     expires = F.expr("seen + CAST(round(hold_seconds * 1000000) AS LONG)")
-    held = polls.withColumn("unseen", F.least(F.lead("seen").over(in_order), expires))
+    held = found.withColumn("unseen", F.least(F.lead("seen").over(in_order), expires))
     is_gapless = F.lag("unseen").over(in_order) == F.col("seen")
     before = F.when(is_gapless, F.lag("polled_at").over(in_order))
-    return held.select(*POLL, "seen", "unseen", "hold_seconds", "expected", "entities", before.alias("before"))
+    columns = ("kind", *POLL, "seen", "unseen", "hold_seconds", "expected", "entities")
+    return held.select(*columns, before.alias("before"))
 
 
-def reaching(polls: DataFrame, begins: datetime, ends: datetime) -> DataFrame:
+def of_kind(found: pa.Table, kind: str) -> pa.Table:
+    """The polls of one kind, without saying so."""
+    return found.filter(pc.equal(found["kind"], pa.scalar(kind))).drop_columns(["kind"])
+
+
+def reaching(found: DataFrame, begins: datetime, ends: datetime) -> DataFrame:
     """The polls that hold into a stretch of time, or up to the moment when it begins."""
-    return polls.where(f"seen < {micros(ends)} AND unseen >= {micros(begins)}")
+    return found.where(f"seen < {micros(ends)} AND unseen >= {micros(begins)}")
 
 
 def cut(stretches: DataFrame, spans: DataFrame) -> DataFrame:

@@ -39,8 +39,8 @@ def conditions(thresholds: Thresholds) -> dict[str, str]:
 
 
 _SERVED = {
-    "bikes_served": f"IF(is_installed AND is_renting, coalesce(least(bikes, {MOST_SERVED}), -1), 0)",
-    "docks_served": f"IF(is_installed AND is_returning, coalesce(least(docks, {MOST_SERVED}), -1), 0)",
+    "bikes_served": f"IF(is_installed AND is_renting, IF(bikes IS NULL, -1, least(bikes, {MOST_SERVED})), 0)",
+    "docks_served": f"IF(is_installed AND is_returning, IF(docks IS NULL, -1, least(docks, {MOST_SERVED})), 0)",
 }
 """How many bikes there are to rent and docks to return to; -1 when nobody knows."""
 
@@ -53,7 +53,7 @@ def in_order() -> WindowSpec:
 def observations(station_statuses: DataFrame, polls: DataFrame) -> DataFrame:
     """One row per station and observing poll: of a poll that was published more than once the newest publish counts.
 
-    Columns: system_id, station_id, those of ``polls`` (`pipeline.pieces.station_polls`) and the state.
+    Columns: system_id, station_id, those of ``polls`` (the stations' of `pipeline.pieces.polls`) and the state.
     """
     rows = station_statuses.select(*STATION, "polled_at", "offset", *STATE)
     # By station, not by station and poll: what is grouped by station later needs no second shuffle then. The session

@@ -59,6 +59,16 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return engines.store_url(request.param, tmp_path)
 
 
+@pytest.fixture(params=["embedded", pytest.param("cluster", marks=pytest.mark.engine)])
+def engine_urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """The URLs of an empty log and an empty store: of one machine, and of a cluster."""
+    if request.param == "embedded":
+        return engines.log_url("sqlite", tmp_path), engines.store_url("sqlite", tmp_path)
+    server: KafkaServer = request.getfixturevalue("kafka_server")
+    cluster: CassandraCluster = request.getfixturevalue("cassandra_nodes")
+    return f"{server.url}?prefix={uuid4().hex[:8]}.", cluster.empty_store()
+
+
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """A Kafka broker, the same for the whole test run; tests have topics of their own."""

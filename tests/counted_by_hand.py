@@ -74,8 +74,8 @@ class Timeline:
         self._at = {tick: self._newest(tick) for tick in range(DAY[0] - 1, DAY[1] + 1)}
 
     def _newest(self, tick: int) -> Poll | None:
-        newest = [poll for poll in self.polls if poll.tick <= tick][-1:]
-        return newest[0] if newest and tick < newest[0].tick + newest[0].hold else None
+        newest = next((poll for poll in reversed(self.polls) if poll.tick <= tick), None)
+        return newest if newest and tick < newest.tick + newest.hold else None
 
     def at(self, tick: int) -> Poll | None:
         return self._at[tick]

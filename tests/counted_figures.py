@@ -35,9 +35,19 @@ class History(NamedTuple):
     vehicles: Sequence[Publish]
 
 
-def station_figures(history: History, station_id: str, span: tuple[int, int], until: int) -> Values | None:
+class Known(NamedTuple):
+    """What was known of a system over time."""
+
+    stations: Timeline
+    vehicles: Timeline
+
+    @classmethod
+    def of(cls, history: History) -> Known:
+        return cls(Timeline(history.stations), Timeline(history.vehicles))
+
+
+def station_figures(timeline: Timeline, station_id: str, span: tuple[int, int], until: int) -> Values | None:
     """None when the station was not observed in the span."""
-    timeline = Timeline(history.stations)
     ticks = range(span[0], min(span[1], until))
     seen = [found for tick in ticks if (found := timeline.of(station_id, tick)) is not None]
     if not seen:
@@ -113,9 +123,9 @@ def _known_if(is_known: bool, figures: Values) -> Values:
     return figures if is_known else dict.fromkeys(figures)
 
 
-def network_figures(history: History, span: tuple[int, int], until: int) -> Values | None:
+def network_figures(system: Known, span: tuple[int, int], until: int) -> Values | None:
     """None when neither stations nor vehicles were observed in the span."""
-    stations, vehicles = Timeline(history.stations), Timeline(history.vehicles)
+    stations, vehicles = system
     ticks = range(span[0], min(span[1], until))
     known = [poll for tick in ticks if (poll := stations.at(tick))]
     ridden = [poll for tick in ticks if (poll := vehicles.at(tick))]
@@ -222,11 +232,12 @@ def every_figure(
 ) -> Iterator[tuple[Any, Values]]:
     """Keys and figures of every station and network and span in which anything was observed."""
     for system_id, history in histories.items():
+        system = Known.of(history)
         for place, span in enumerate(spans):
-            if network := network_figures(history, span, until):
+            if network := network_figures(system, span, until):
                 yield (system_id, place), network
             for station_id in STATIONS:
-                if figures := station_figures(history, station_id, span, until):
+                if figures := station_figures(system.stations, station_id, span, until):
                     yield (system_id, station_id, place), figures
 
 

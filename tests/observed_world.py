@@ -36,6 +36,8 @@ _STATUS_COLUMNS: dict[str, pa.DataType] = {
     "is_returning": pa.bool_(),
 }
 
+STATUS_SCHEMA = pa.schema(_STATUS_COLUMNS)
+
 _FEED_COLUMNS: dict[str, pa.DataType] = {
     "system_id": pa.string(),
     "feed": pa.string(),
@@ -59,6 +61,14 @@ _VEHICLE_COLUMNS: dict[str, pa.DataType] = {
     "charge": pa.float64(),
     "still_since": _TIMESTAMP,
 }
+
+
+class Tables(NamedTuple):
+    """The records of station_status, feed_status and the vehicle feed as tables."""
+
+    statuses: pa.Table
+    feeds: pa.Table
+    vehicles: pa.Table
 
 
 class World:
@@ -92,12 +102,15 @@ class World:
             dict.fromkeys(_FEED_COLUMNS) | place | {"is_observing": is_observing, "hold_seconds": hold_seconds} | more
         )
 
+    def tables(self) -> Tables:
+        return Tables(self.status_table(), self.feed_table(), self.vehicle_table())
+
     def end(self) -> int:
         """The next offset."""
         return len(self.statuses) + len(self.feeds) + len(self.vehicles)
 
     def status_table(self) -> pa.Table:
-        return pa.Table.from_pylist(self.statuses, schema=pa.schema(_STATUS_COLUMNS))
+        return pa.Table.from_pylist(self.statuses, schema=STATUS_SCHEMA)
 
     def vehicle_table(self) -> pa.Table:
         return pa.Table.from_pylist(self.vehicles, schema=pa.schema(_VEHICLE_COLUMNS))
@@ -135,32 +148,32 @@ def _is_close(one: Any, other: Any) -> bool:
 
 
 def compute(
-    spark: SparkSession, world: World, spans: Sequence[Span], until: datetime, thresholds: Thresholds = USUAL
+    spark: SparkSession, tables: Tables, spans: Sequence[Span], until: datetime, thresholds: Thresholds = USUAL
 ) -> Computed:
     """The figures over these spans, of which the last is the whole day."""
     from pipeline.aggregates import network_figures, station_figures
+    from pipeline.day_figures import SMALL_RECORDS
     from pipeline.evidence import Found, service_blocks, station_evidence
     from pipeline.network_evidence import network_evidence
     from pipeline.network_totals import station_totals, vehicle_totals
-    from pipeline.pieces import reaching, span_rows, station_polls, vehicle_polls
+    from pipeline.pieces import STATIONS, VEHICLES, of_kind, polls, reaching, span_rows
     from pipeline.runs import observations, runs
     from pipeline.spark import generate_code
     from pipeline.timeline import timeline
 
-    generate_code(spark, False)
-    feeds = spark.createDataFrame(world.feed_table())
+    generate_code(spark, tables.statuses.num_rows > SMALL_RECORDS)
+    feeds = spark.createDataFrame(tables.feeds)
     rows = span_rows(spark, spans, until)
     day = Span(spans[-1].start, min(spans[-1].end, until))
-    polls, ridden = (
-        spark.createDataFrame(reaching(held(feeds), *day).toArrow()) for held in (station_polls, vehicle_polls)
-    )
-    observed = observations(spark.createDataFrame(world.status_table()), polls).persist()
+    both = reaching(polls(feeds), *day).toArrow()
+    known, ridden = (spark.createDataFrame(of_kind(both, kind)) for kind in (STATIONS, VEHICLES))
+    observed = observations(spark.createDataFrame(tables.statuses), known).persist()
     same = runs(observed, thresholds).persist()
     found = Found.of(same, rows, rows.where(rows.span == len(spans) - 1))
-    stations = station_totals(observed, polls, thresholds)
-    vehicles = vehicle_totals(spark.createDataFrame(world.vehicle_table()), ridden, thresholds)
-    known = timeline(stations.toArrow().to_pylist(), vehicles.toArrow().to_pylist())
-    networks = network_figures(network_evidence(spark.createDataFrame(known), found, rows))
+    stations = station_totals(observed, known, thresholds)
+    vehicles = vehicle_totals(spark.createDataFrame(tables.vehicles), ridden, thresholds)
+    stretches = timeline(stations.toArrow().to_pylist(), vehicles.toArrow().to_pylist())
+    networks = network_figures(network_evidence(spark.createDataFrame(stretches), found, rows))
     computed = Computed(
         _by(station_figures(station_evidence(found, rows)), "system_id", "station_id", "span"),
         _by(networks, "system_id", "span"),
@@ -169,6 +182,7 @@ def compute(
     )
     same.unpersist()
     observed.unpersist()
+    generate_code(spark, True)
     return computed
 
 

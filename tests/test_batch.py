@@ -112,7 +112,8 @@ def station(polled_at: datetime, station_id: str, bikes: int, stations: int) -> 
 
 
 @pytest_asyncio.fixture
-async def city(spark: SparkSession, tmp_path: Path, log_url: str, store_url: str) -> AsyncIterator[City]:
+async def city(spark: SparkSession, tmp_path: Path, engine_urls: tuple[str, str]) -> AsyncIterator[City]:
+    log_url, store_url = engine_urls
     settings = Settings.read(data=tmp_path, log=log_url, store=store_url)
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(open_log(settings.log))

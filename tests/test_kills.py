@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
 SEED = 6
-KILLS = {"poll": 32, "stream": 10, "batch": 10}
+KILLS = {"poll": 38, "stream": 7, "batch": 7}
 SYSTEMS = 2
 LONGEST_SECONDS = 25.0
 OLD_DAY = START.date()

@@ -87,7 +87,7 @@ def test_the_page_has_every_metric_as_it_is_defined(heading: str) -> None:
 
 @pytest.mark.spark
 def test_the_example_comes_out_as_the_page_says(spark: SparkSession) -> None:
-    computed = compute(spark, example(), [HOUR, DAY], DAY.end)
+    computed = compute(spark, example().tables(), [HOUR, DAY], DAY.end)
     for heading, figures in (
         ("Of a station", computed.stations["brest", "A", 0]),
         ("Of the network", computed.networks["brest", 0]),

@@ -320,6 +320,7 @@ def test_the_feed_status_of_a_good_fetch_says_all_about_it() -> None:
         ttl_seconds=90.0,
         interval_seconds=90.0,
         hold_seconds=270.0,
+        has_vehicle_feed=False,
     )
 
 
