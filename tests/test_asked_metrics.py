@@ -61,7 +61,7 @@ def test_the_network_s_service_level_comes_out_as_the_page_says() -> None:
     station_b = {"station_id": "b", "hours": hours_text([(6, 4, 5, 3600 * SECOND)])}
     asked = asked_micros(question, [MONDAY], BREST)
     level = network_level(seen_by_station([station_a(), station_b], question), asked, question.target)
-    assert "its share is 7800 / 9300, its coverage\n9300 / 14400." in PAGE
+    assert "its share is 7800 / 9300, its coverage 9300 / 14400." in " ".join(PAGE.split())
     assert (level.share, level.coverage) == (7800 / 9300, 9300 / 14400)
 
 
