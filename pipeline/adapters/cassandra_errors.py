@@ -11,7 +11,7 @@ from cassandra import (
     WriteTimeout,
 )
 from cassandra.cluster import NoHostAvailable
-from cassandra.connection import ConnectionBusy, ConnectionException
+from cassandra.connection import ConnectionBusy, ConnectionException, ConnectionShutdown
 from cassandra.protocol import ErrorMessage
 
 from pipeline.adapters.cassandra_url import CassandraPlace
@@ -52,6 +52,11 @@ def sentence(place: CassandraPlace, error: Exception) -> str:
 def is_busy(error: NoHostAvailable) -> bool:
     """Whether a node is there whose connection just takes no more."""
     return isinstance(error.errors, dict) and any(isinstance(e, ConnectionBusy) for e in error.errors.values())
+
+
+def is_cut(error: NoHostAvailable) -> bool:
+    """Whether a connection ended under the request: the node has just died, and the driver does not know it yet."""
+    return isinstance(error.errors, dict) and any(isinstance(e, ConnectionShutdown) for e in error.errors.values())
 
 
 def _by_host(place: CassandraPlace, error: NoHostAvailable) -> str:

@@ -23,7 +23,7 @@ from pipeline.adapters.cassandra_connection import (
     cluster_of,
     levels,
 )
-from pipeline.adapters.cassandra_errors import FAILURES, is_busy, sentence
+from pipeline.adapters.cassandra_errors import FAILURES, is_busy, is_cut, sentence
 from pipeline.adapters.cassandra_tables import Statement
 from pipeline.adapters.cassandra_url import CassandraPlace
 from pipeline.ports import StoreError
@@ -38,6 +38,9 @@ WRITES_AT_ONCE = 32
 
 BUSY_SECONDS = 10.0
 """How long a request may wait for a connection that takes no more, because so much was just sent on it."""
+
+CUT_SECONDS = 2.0
+"""For how long a request is asked again that was lost with the node that it was sent to."""
 
 _PAUSE_SECONDS = 0.02
 
@@ -200,15 +203,14 @@ class Session:
         return rows
 
     async def _answer(self, statement: Any, profile: object) -> Rows:
-        deadline = time.monotonic() + BUSY_SECONDS
+        started = time.monotonic()
         while True:
             answer: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
             _Pages(self._session.execute_async(statement, execution_profile=profile), answer)
             try:
                 return await answer
             except NoHostAvailable as error:
-                # A socket took no more for a moment; nothing of the request was sent.
-                if not is_busy(error) or time.monotonic() > deadline:
+                if not _passes(error, time.monotonic() - started):
                     raise
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -243,6 +245,12 @@ class _Pages:
 
         with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
             self._loop.call_soon_threadsafe(settle)
+
+
+def _passes(error: NoHostAvailable, seconds: float) -> bool:
+    """Whether it is worth asking again after so many seconds. All requests may be sent twice."""
+    # A socket took no more for a moment, and nothing of the request was sent; or it was lost with its node.
+    return (is_busy(error) and seconds < BUSY_SECONDS) or (is_cut(error) and seconds < CUT_SECONDS)
 
 
 def _family(address: str) -> int:
