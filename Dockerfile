@@ -34,7 +34,9 @@ RUN cd /app && touch README.md && mkdir backend frontend pipeline && touch backe
 # The jars of Spark's source for Kafka, so that nothing is fetched at a start.
 FROM java AS jars
 COPY --from=packages /opt/bikewire /opt/bikewire
-COPY pipeline/__init__.py pipeline/jars.py pipeline/java.py pipeline/metrics.py pipeline/model.py pipeline/ports.py pipeline/tables.py /app/pipeline/
+COPY pipeline/__init__.py pipeline/jars.py pipeline/java.py pipeline/model.py pipeline/ports.py /app/pipeline/
+COPY pipeline/metrics /app/pipeline/metrics
+COPY pipeline/tables /app/pipeline/tables
 RUN /opt/bikewire/bin/python -m pipeline.jars
 
 FROM python AS browser

@@ -198,7 +198,7 @@ class Consumed(NamedTuple):
 
 
 class Store(ABC):
-    """Tables of rows, read by partition in clustering order (`pipeline/tables.py` defines them).
+    """Tables of rows, read by partition in clustering order (`pipeline/tables` defines them).
 
     No words of the domain are known here. Times come back as aware UTC datetimes.
     """

@@ -30,7 +30,7 @@ class Unobserved(Enum):
 
 
 class Metric(NamedTuple):
-    """``name`` is the column, ``unit`` its unit, ``type`` its column type in `pipeline/tables.py`."""
+    """``name`` is the column, ``unit`` its unit, ``type`` its column type in `pipeline/tables`."""
 
     name: str
     unit: str
