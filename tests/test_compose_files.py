@@ -242,3 +242,10 @@ def names(registries: Iterable[CollectorRegistry]) -> Iterable[str]:
     for registry in registries:
         for family in registry.collect():
             yield from (f"{family.name}{suffix}" for suffix in suffixes[family.type])
+
+
+def test_whatever_the_image_is_made_of_is_there() -> None:
+    copied = re.findall(r"^COPY (?!--from)(?:--\S+ )*(.+) \S+$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    sources = [source for sources in copied for source in sources.split()]
+    assert "requirements.lock" in sources
+    assert [source for source in sources if not (PROJECT / source).exists()] == []
