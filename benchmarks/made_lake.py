@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -31,11 +33,17 @@ _MOVED = {
 
 def make(settings: Settings, stations: int, days: int, changing_share: float = CHANGING_SHARE) -> None:
     """Days of polls every minute, from `benchmarks.backlog.START` on, in the lake of these settings."""
-    asyncio.run(_first_day(settings, stations, changing_share))
+    # A process can start Spark once.
+    with ProcessPoolExecutor(1, get_context("spawn")) as another:
+        another.submit(_make_first_day, settings, stations, changing_share).result()
     with duckdb.connect() as connection:
         for number in range(1, days):
             for topic in TOPICS:
                 _copy_day(connection, Path(settings.lake), topic, number)
+
+
+def _make_first_day(settings: Settings, stations: int, changing_share: float) -> None:
+    asyncio.run(_first_day(settings, stations, changing_share))
 
 
 async def _first_day(settings: Settings, stations: int, changing_share: float) -> None:
