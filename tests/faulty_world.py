@@ -66,7 +66,7 @@ class FaultyWorld:
     def shown(self, system_id: str) -> dict[str, Any]:
         """What the API says of the system."""
         query = f"""{{ system(id: "{system_id}") {{ isStale health {{ state reason }}
-            stations(first: 100) {{ nodes {{ id status {{ state }} }} }}
+            stations(first: 100) {{ nodes {{ id status {{ state bikes docks }} }} }}
             feeds {{ name state fetch httpStatus deviations {{ rule count }} }} }} }}"""
         answer = self.server.ask(query, timeout=PATIENCE).json()
         assert "errors" not in answer, answer["errors"]
@@ -86,6 +86,11 @@ class FaultyWorld:
 
     def wait_until_whole(self, system_id: str) -> None:
         until(lambda: self.is_whole(system_id), f"all stations of {system_id}", PATIENCE)
+
+    def wait_until_moving(self, system_id: str) -> None:
+        """Wait until somebody has ridden: what never moved since the server began is not known to stand still."""
+        before = self.shown(system_id)["stations"]
+        until(lambda: self.shown(system_id)["stations"] != before, f"a ride in {system_id}", PATIENCE)
 
     def feed(self, system_id: str, name: str = "station_status") -> dict[str, Any]:
         found: dict[str, Any] = next(one for one in self.shown(system_id)["feeds"] if one["name"] == name)
@@ -122,6 +127,8 @@ def faulty_world(folder: Path, count: int, busy: Sequence[str]) -> Iterator[Faul
             world = FaultyWorld(address, server, settings)
             for name in names:
                 world.wait_until_whole(name)
+            for name in busy:
+                world.wait_until_moving(name)
             yield world
 
 
