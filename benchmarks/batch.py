@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from benchmarks.backlog import START, fill
 from benchmarks.figure import Figure, show
+from benchmarks.fresh_process import in_fresh_process
 from pipeline import lake
 from pipeline.day_figures import DayFigures, figures_of_day
 from pipeline.days import local_day
@@ -97,6 +98,7 @@ def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
 
 def _by_duckdb(folder: Path) -> figures_oracle.Oracle:
     with duckdb.connect(config={"threads": 2}) as connection:
+        connection.sql("SET enable_progress_bar = false")
         for view, topic in (("statuses", Topic.STATION_STATUS), ("feeds", Topic.FEED_STATUS)):
             connection.sql(f"CREATE VIEW {view} AS FROM read_parquet('{folder / topic}/**/*.parquet')")
         connection.register("vehicles", World().vehicle_table())
@@ -110,12 +112,13 @@ def _check(ours: DayFigures, theirs: figures_oracle.Oracle) -> None:
         raise RuntimeError(msg)
 
 
+def figure_of(size: Size) -> Figure:
+    with tempfile.TemporaryDirectory() as place:
+        return asyncio.run(measure(Settings.read(data=Path(place)), size))
+
+
 def main() -> None:
-    figures = []
-    for size in SIZES:
-        with tempfile.TemporaryDirectory() as place:
-            figures.append(asyncio.run(measure(Settings.read(data=Path(place)), size)))
-    show(figures)
+    show([in_fresh_process(figure_of, size) for size in SIZES])
 
 
 if __name__ == "__main__":

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
-from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
 from pyspark.sql import SparkSession
 
 from benchmarks.backlog import CHANGING_SHARE, START, fill
+from benchmarks.fresh_process import in_fresh_process
 from pipeline import lake
 from pipeline.model import Topic
 from pipeline.ports import Log, Row, Store
@@ -33,9 +32,7 @@ _MOVED = {
 
 def make(settings: Settings, stations: int, days: int, changing_share: float = CHANGING_SHARE) -> None:
     """Days of polls every minute, from `benchmarks.backlog.START` on, in the lake of these settings."""
-    # A process can start Spark once.
-    with ProcessPoolExecutor(1, get_context("spawn")) as another:
-        another.submit(_make_first_day, settings, stations, changing_share).result()
+    in_fresh_process(_make_first_day, settings, stations, changing_share)
     with duckdb.connect() as connection:
         for number in range(1, days):
             for topic in TOPICS:

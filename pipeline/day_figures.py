@@ -92,7 +92,7 @@ def figures_of_day(past: Past, system_id: str, day: LocalDay, until: datetime, t
         return DayFigures()
     generate_code(past.spark, records.size > SMALL_RECORDS)
     observed = observations(records.station_statuses, records.station_polls).persist()
-    same = runs(observed, thresholds).persist()
+    same = runs(observed, records.station_polls, thresholds).persist()
     try:
         found = Found.of(same, wanted.spans, wanted.whole)
         known = timeline(

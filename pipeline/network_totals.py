@@ -17,15 +17,15 @@ def station_totals(observed: DataFrame, polls: DataFrame, thresholds: Thresholds
     A poll that found no station counts none of any kind, and knows of no bikes and docks.
     """
     # Stations in the same state are the same to all sums; so a poll of thousands is some hundreds of rows.
-    kinds = observed.groupBy(*POLL, *STATE).agg(F.count("*").alias("n")).select("*", *_judged(thresholds))
-    sums = kinds.groupBy(*POLL).agg(*(F.expr(sum_).alias(name) for name, sum_ in _STATION_SUMS.items()))
-    all_places = sums.selectExpr(*POLL, "places AS all_places", "filled_places AS all_bikes")
-    uneven = kinds.join(F.broadcast(all_places), on=POLL, how="inner")
-    odd = uneven.groupBy(*POLL).agg(F.expr(_IMBALANCE).alias("imbalance"))
+    kinds = observed.groupBy("number", *STATE).agg(F.count("*").alias("n")).select("*", *_judged(thresholds))
+    sums = kinds.groupBy("number").agg(*(F.expr(sum_).alias(name) for name, sum_ in _STATION_SUMS.items()))
+    all_places = sums.selectExpr("number", "places AS all_places", "filled_places AS all_bikes")
+    uneven = kinds.join(F.broadcast(all_places), on="number", how="inner")
+    odd = uneven.groupBy("number").agg(F.expr(_IMBALANCE).alias("imbalance"))
     counts = [name for name in _STATION_SUMS if name.startswith("stations")]
     return (
-        polls.join(F.broadcast(sums), on=POLL, how="left")
-        .join(F.broadcast(odd), on=POLL, how="left")
+        polls.join(F.broadcast(sums), on="number", how="left")
+        .join(F.broadcast(odd), on="number", how="left")
         .fillna(0, subset=[*counts, "docked", "bikes_disabled"])
         .withColumn("stations_unknown", F.expr("greatest(coalesce(expected, 0) - stations, 0) + stations_silent"))
     )

@@ -64,8 +64,8 @@ def polls(feed_statuses: DataFrame) -> DataFrame:
     It was from ``seen`` to ``unseen``: it holds until the next one of its ``kind`` (`STATIONS`, `VEHICLES`) in its
     system, and for its ``hold_seconds`` at most, also when it found none. Of a poll that was published more than once
     the newest publish says how long. Columns: kind, system_id, polled_at, seen, unseen, hold_seconds, expected and
-    entities (how many were declared and found), and before: the ``polled_at`` of the poll that held until this one;
-    null after a gap.
+    entities (how many were declared and found), and number: unlike that of all others of its kind, and one more than
+    that of another just when that one held until this one.
     """
     kind = F.when(F.col("feed") == STATIONS, STATIONS).when(F.col("feed").isin(*VEHICLE_FEEDS), VEHICLES)
     found = (
@@ -79,13 +79,13 @@ def polls(feed_statuses: DataFrame) -> DataFrame:
         )
         .withColumn("seen", F.unix_micros("polled_at"))
     )
-    in_order = Window.partitionBy("kind", "system_id").orderBy("seen")
+    in_system, in_all = Window.partitionBy("kind", "system_id").orderBy("seen"), Window.partitionBy("kind")
     expires = F.expr("seen + CAST(round(hold_seconds * 1000000) AS LONG)")
-    held = found.withColumn("unseen", F.least(F.lead("seen").over(in_order), expires))
-    is_gapless = F.lag("unseen").over(in_order) == F.col("seen")
-    before = F.when(is_gapless, F.lag("polled_at").over(in_order))
+    held = found.withColumn("unseen", F.least(F.lead("seen").over(in_system), expires))
+    step = F.when(F.lag("unseen").over(in_system) == F.col("seen"), 1).otherwise(2)
+    number = F.sum("step").over(in_all.orderBy("system_id", "seen"))
     columns = ("kind", *POLL, "seen", "unseen", "hold_seconds", "expected", "entities")
-    return held.select(*columns, before.alias("before"))
+    return held.withColumn("step", step).select(*columns, number.alias("number"))
 
 
 def of_kind(found: pa.Table, kind: str) -> pa.Table:

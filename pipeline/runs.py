@@ -53,43 +53,60 @@ def in_order() -> WindowSpec:
 def observations(station_statuses: DataFrame, polls: DataFrame) -> DataFrame:
     """One row per station and observing poll: of a poll that was published more than once the newest publish counts.
 
-    Columns: system_id, station_id, those of ``polls`` (the stations' of `pipeline.pieces.polls`) and the state.
+    Columns: station_id, number and hold_seconds of the poll (``polls`` are the stations' of `pipeline.pieces.polls`),
+    and the state. A row is as short as can be, since there is one for each record.
     """
-    rows = station_statuses.select(*STATION, "polled_at", "offset", *STATE)
+    numbers = F.broadcast(polls.select(*POLL, "number", "hold_seconds"))
+    rows = (
+        station_statuses.select("station_id", *POLL, "offset", *STATE).join(numbers, on=POLL, how="inner").drop(*POLL)
+    )
     # By station, not by station and poll: what is grouped by station later needs no second shuffle then. The session
     # shuffles into one part, which suits a micro-batch; a day has work for every core.
     cores = rows.sparkSession.sparkContext.defaultParallelism
-    newest_first = Window.partitionBy(*STATION).orderBy("polled_at", F.desc("offset"))
+    newest_first = Window.partitionBy("station_id").orderBy("number", F.desc("offset"))
     return (
-        rows.repartition(cores, *STATION)
-        .withColumn("row_before", F.lag("polled_at").over(newest_first))
-        .where("row_before IS NULL OR row_before <> polled_at")
-        .drop("row_before", "offset")
-        .join(F.broadcast(polls.drop("expected", "entities")), on=POLL, how="inner")
+        rows.repartition(cores, "station_id")
+        .withColumn("number_before", F.lag("number").over(newest_first))
+        .where("number_before IS NULL OR number_before <> number")
+        .drop("number_before", "offset")
     )
 
 
-def runs(observed: DataFrame, thresholds: Thresholds) -> DataFrame:
-    """The runs of each station, from ``seen`` to ``unseen``.
+def runs(observed: DataFrame, polls: DataFrame, thresholds: Thresholds) -> DataFrame:
+    """The runs of each station, from ``seen`` to ``unseen``, of what was ``observed`` in these ``polls``.
 
     Columns: system_id, station_id, seen, unseen, hold_seconds, the state, capacity_seen, the conditions, bikes_served
     and docks_served, and continues: whether the run before it held until this one began.
     """
-    state = F.struct(*STATE, "hold_seconds")
-    continues = F.lag("polled_at").over(in_order()).eqNullSafe(F.col("before")) & F.col("before").isNotNull()
-    numbered = (
-        observed.withColumn("continues", continues)
-        .withColumn("begins_run", ~F.col("continues") | ~F.lag(state).over(in_order()).eqNullSafe(state))
-        .withColumn("run", F.sum(F.col("begins_run").cast("int")).over(in_order()))
+    first = F.broadcast(polls.select("number", "system_id", "seen"))
+    last = F.broadcast(polls.select(F.col("number").alias("last_number"), "unseen"))
+    return (
+        _numbered(observed)
+        .join(first, on="number", how="inner")
+        .join(last, on="last_number", how="inner")
+        .select(*STATION, "seen", "unseen", "hold_seconds", *STATE, "continues", *_judged(thresholds))
     )
-    found = numbered.groupBy(*STATION, "run").agg(
-        F.min("seen").alias("seen"),
-        F.max("unseen").alias("unseen"),
-        F.first("hold_seconds").alias("hold_seconds"),
-        *(F.first(name).alias(name) for name in STATE),
-        F.bool_and(F.when(F.col("begins_run"), F.col("continues"))).alias("continues"),
+
+
+def _numbered(observed: DataFrame) -> DataFrame:
+    """A row for each run: the state, hold_seconds, the ``number`` of its first poll, ``last_number``, continues."""
+    # Ordered as the observations lie already: they need not be sorted again.
+    station, state = Window.partitionBy("station_id").orderBy("number"), F.struct(*STATE, "hold_seconds")
+    marked = observed.select(
+        "*",
+        F.lag("number").over(station).alias("number_before"),
+        F.lag(state).over(station).alias("state_before"),
+        F.lead("number").over(station).isNull().alias("is_last"),
     )
-    return found.select("*", *_judged(thresholds)).drop("run")
+    begun = marked.withColumn("continues", F.expr("coalesce(number_before = number - 1, false)")).withColumn(
+        "begins", ~F.col("continues") | ~F.col("state_before").eqNullSafe(state)
+    )
+    # A run lasts until the next one begins, or is the station's last.
+    until_next = F.when(F.lead("begins").over(station), F.lead("number_before").over(station)).otherwise(
+        F.lead("number").over(station)
+    )
+    last = F.when(F.col("is_last"), F.col("number")).otherwise(until_next)
+    return begun.where("begins OR is_last").withColumn("last_number", last).where("begins")
 
 
 def _judged(thresholds: Thresholds) -> list[Column]:

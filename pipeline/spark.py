@@ -37,6 +37,8 @@ SQL = {
     # The call site of each expression is looked up for error messages, at a cost on every micro-batch's plan.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Figures collect the episodes of each station and hour; the default of 128 such groups sorts all that is left.
+    "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
     # Spark still writes times as INT96, which says neither that they are UTC nor has statistics to skip by.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A day of the lake is some dozens of files: listed here at once, not by a job with a task for each.
@@ -69,6 +71,9 @@ _PROCESS = {
     "spark.sql.ui.retainedExecutions": "5",
     # Spark drops kept micro-batches when Java's collector finds them unused; by default it looks every 30 minutes.
     "spark.cleaner.periodicGC.interval": "10min",
+    # A day's figures are some 200 generated classes and a micro-batch some dozens: of the 100 that Spark keeps, none was
+    # left when it was needed again, and all were compiled anew.
+    "spark.sql.codegen.cache.maxEntries": "500",
     # What one micro-batch keeps and shuffles is gone in a second: compressing it costs a tenth of a backlog's time.
     "spark.shuffle.compress": "false",
     "spark.sql.inMemoryColumnarStorage.compressed": "false",

@@ -168,7 +168,7 @@ def compute(
     both = reaching(polls(feeds), *day).toArrow()
     known, ridden = (spark.createDataFrame(of_kind(both, kind)) for kind in (STATIONS, VEHICLES))
     observed = observations(spark.createDataFrame(tables.statuses), known).persist()
-    same = runs(observed, thresholds).persist()
+    same = runs(observed, known, thresholds).persist()
     found = Found.of(same, rows, rows.where(rows.span == len(spans) - 1))
     stations = station_totals(observed, known, thresholds)
     vehicles = vehicle_totals(spark.createDataFrame(tables.vehicles), ridden, thresholds)

@@ -11,13 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from pyarrow import parquet
-from starlette.applications import Starlette
 
 from backend.asked_sources import SERVICE_COLUMNS, WEEK_COLUMNS
 from backend.context import Context
-from backend.figure_exports import FigureExports
 from pipeline.tables import STATION_HOUR, STATION_SERVICE
+from tests.asked_exports import exports_of, rows_of
 from tests.service_rows import service_row
 from tests.small_city import fill, open_context
 
@@ -29,22 +27,13 @@ MORNING = f"{DAYS}&min_bikes=2&min_docks=2&from_hour=6&to_hour=8&weekdays=Mon,tu
 @pytest.fixture
 async def context(tmp_path: Path) -> AsyncIterator[Context]:
     async with open_context(tmp_path) as context:
-        context.live.current.set()
         yield context
 
 
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Starlette(routes=FigureExports(context).routes()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://bikes.example/export/brest/") as client:
+    async with exports_of(context) as client:
         yield client
-
-
-async def rows_of(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
-    """The rows of a Parquet file."""
-    answer = await client.get(path)
-    assert answer.status_code == 200, answer.text
-    return parquet.read_table(io.BytesIO(answer.content)).to_pylist()
 
 
 async def fill_monday(context: Context) -> None:

@@ -12,12 +12,9 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from pyarrow import parquet
-from starlette.applications import Starlette
 
 from backend import figure_sources
 from backend.context import Context
-from backend.figure_exports import FigureExports
 from backend.figure_sources import SOURCES
 from pipeline.ports import Row
 from pipeline.tables import (
@@ -29,6 +26,7 @@ from pipeline.tables import (
     STATION_HISTORY,
     STATION_HOUR,
 )
+from tests.asked_exports import exports_of, rows_of
 from tests.figure_rows import FIGURES, NETWORK_FIGURES, day, hour
 from tests.small_city import NOW, SYSTEM, fill, minutes, network, open_context, status
 
@@ -40,22 +38,13 @@ DAYS = "from=2026-11-16&to=2026-11-17"
 @pytest.fixture
 async def context(tmp_path: Path) -> AsyncIterator[Context]:
     async with open_context(tmp_path) as context:
-        context.live.current.set()
         yield context
 
 
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Starlette(routes=FigureExports(context).routes()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://bikes.example/export/brest/") as client:
+    async with exports_of(context) as client:
         yield client
-
-
-async def rows_of(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
-    """The rows of a Parquet file."""
-    answer = await client.get(path)
-    assert answer.status_code == 200, answer.text
-    return parquet.read_table(io.BytesIO(answer.content)).to_pylist()
 
 
 def ids(rows: Sequence[Row]) -> list[tuple[object, object]]:

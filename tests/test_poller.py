@@ -184,6 +184,7 @@ async def test_after_a_restart_an_unchanged_station_is_unchanged(feeds: FeedServ
         (Response(status_code=500), FeedState.UNREACHABLE, "500"),
         (Response(status_code=404), FeedState.UNREACHABLE, "404"),
     ],
+    ids=["a page", "nothing", "half of it", "500", "404"],
 )
 async def test_a_bad_answer_observes_nothing_and_is_over_when_it_is_over(
     feeds: FeedServer, log: Log, answer: bytes | Response, state: FeedState, reason: str
