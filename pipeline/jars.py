@@ -6,12 +6,14 @@ nothing is fetched at a start.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -54,27 +56,32 @@ def spark_kafka_jars() -> list[Path]:
 def fetched(folder: Path, modules: tuple[Module, ...]) -> Path:
     """The folder with the modules' jars; fetched when it is not there, safe to interrupt. Raises JarsError."""
     if not folder.exists():
-        logger.info("jars: fetching %s from Maven Central, once", folder.name)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-            _retrieve(folder.name, modules, Path(place))
-            _move(Path(place) / "lib", folder)
+        with _alone(folder.parent):
+            _fetch(folder, modules)
     return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process after the other: Ivy's own cache is not made for two at once."""
+    with (folder / "fetching.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(folder: Path, modules: tuple[Module, ...]) -> None:
+    if folder.exists():  # another process was faster
+        return
+    logger.info("jars: fetching %s from Maven Central, once", folder.name)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        _retrieve(folder.name, modules, Path(place))
+        (Path(place) / "lib").rename(folder)
 
 
 def cache() -> Path:
     """The user's cache folder of Bikewire."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bikewire"
-
-
-def _move(made: Path, target: Path) -> None:
-    try:
-        made.rename(target)
-    except OSError:
-        # Another process was faster.
-        if not target.exists():
-            raise
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _retrieve(name: str, modules: tuple[Module, ...], place: Path) -> None:

@@ -71,7 +71,7 @@ _PROCESS = {
     "spark.sql.ui.retainedExecutions": "5",
     # Spark drops kept micro-batches when Java's collector finds them unused; by default it looks every 30 minutes.
     "spark.cleaner.periodicGC.interval": "10min",
-    # A day's figures are some 200 generated classes and a micro-batch some dozens: of the 100 that Spark keeps, none was
+    # A day's figures are some 200 generated classes and a micro-batch some dozens: of the 100 that Spark keeps none was
     # left when it was needed again, and all were compiled anew.
     "spark.sql.codegen.cache.maxEntries": "500",
     # What one micro-batch keeps and shuffles is gone in a second: compressing it costs a tenth of a backlog's time.
