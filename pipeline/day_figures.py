@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -86,7 +87,14 @@ class _Records(NamedTuple):
 
 def figures_of_day(past: Past, system_id: str, day: LocalDay, until: datetime, thresholds: Thresholds) -> DayFigures:
     """The figures of the day up to ``until``, from the records that reach into it."""
-    wanted = _Day.of(past.spark, day, until)
+    try:
+        return _computed(past, system_id, _Day.of(past.spark, day, until), thresholds)
+    finally:
+        # Data frames lie in cycles: until Python looks for those, Java keeps all that they stand for, 100 MB a day.
+        gc.collect()
+
+
+def _computed(past: Past, system_id: str, wanted: _Day, thresholds: Thresholds) -> DayFigures:
     records = _records(past, system_id, wanted)
     if records is None:
         return DayFigures()

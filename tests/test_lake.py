@@ -110,6 +110,19 @@ async def test_records_lie_in_their_hour_sorted_by_station_and_time(spark: Spark
     assert not leftovers(place.folder)
 
 
+async def test_a_file_is_small_and_tells_of_which_times_it_is(spark: SparkSession, tmp_path: Path) -> None:
+    async with opened(tmp_path) as place:
+        for made in polls(3):
+            await publish(place, *made)
+        await advance(spark, place)
+        [name] = [name for name in files(place.folder) if name.startswith("station_status")]
+        group = pq.read_metadata(f"{place.folder}/{name}").row_group(0)
+    told = {group.column(number).path_in_schema: group.column(number) for number in range(group.num_columns)}
+    assert [name for name, column in told.items() if column.is_stats_set] == ["polled_at"]
+    assert "DELTA_BINARY_PACKED" in told["offset"].encodings
+    assert {column.compression for column in told.values()} == {"ZSTD"}
+
+
 async def test_a_second_advance_without_news_writes_nothing(spark: SparkSession, tmp_path: Path) -> None:
     async with opened(tmp_path) as place:
         await publish(place, *polls(1)[0])
