@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from pyspark.sql import SparkSession
 
 from pipeline.capacity import write_capacities
 from pipeline.cluster import Lifeline
 from pipeline.day_figures import DayFigures, figures_of_day, keep
+from pipeline.day_report import DayReport, Outcome, unchanged
 from pipeline.days import LocalDay, UnknownTimeZone, local_day, time_zone
 from pipeline.manifest import (
     INPUTS,
@@ -29,7 +30,7 @@ from pipeline.manifest import (
     revision_of,
     take_back,
 )
-from pipeline.model import Thresholds, Topic, milliseconds, utc_text
+from pipeline.model import Thresholds, Topic, milliseconds
 from pipeline.past import Past, open_past
 from pipeline.ports import BikewireError, Log, Store
 from pipeline.settings import Settings
@@ -50,48 +51,6 @@ class BatchError(BikewireError):
     """Nothing can be computed; the text says why."""
 
 
-class Outcome(StrEnum):
-    """What a computation came to."""
-
-    COMPUTED = "computed"
-    UNCHANGED = "unchanged"
-    UNOBSERVED = "with nothing observed"
-
-
-class DayReport(NamedTuple):
-    """What is known of a day, and in how many seconds; `DayFigures` says what polls and records are.
-
-    Of a day that is ``unchanged_since`` an instant nothing was computed: stations and coverage are 0.
-    """
-
-    system_id: str
-    date: date
-    stations: int
-    polls: int
-    records: int
-    coverage: float
-    is_complete: bool
-    seconds: float
-    unchanged_since: datetime | None = None
-
-    @property
-    def outcome(self) -> Outcome:
-        if self.unchanged_since is not None:
-            return Outcome.UNCHANGED
-        return Outcome.COMPUTED if self.stations or self.coverage else Outcome.UNOBSERVED
-
-    def __str__(self) -> str:
-        if self.unchanged_since is not None:
-            return f"{self.system_id} {self.date}: unchanged since {utc_text(self.unchanged_since)}."
-        if self.outcome is Outcome.UNOBSERVED:
-            return f"{self.system_id} {self.date}: nothing was observed."
-        so_far = "" if self.is_complete else " so far"
-        return (
-            f"{self.system_id} {self.date}{so_far}: {self.stations:,} stations, {self.polls:,} polls,"
-            f" {self.records:,} records, coverage {self.coverage:.1%}, in {self.seconds:.1f} s."
-        )
-
-
 class Batch(NamedTuple):
     """What a computation works with; ``folder`` is the lake's."""
 
@@ -106,28 +65,57 @@ class Batch(NamedTuple):
 
         Does nothing when the manifest says that they are, unless forced to.
         """
+        found = await self.figures(system_id, day, now, force=force)
+        return found if isinstance(found, DayReport) else await self.keep(found)
+
+    async def figures(
+        self, system_id: str, day: LocalDay, now: datetime, *, force: bool = False
+    ) -> DayReport | _Computed:
+        """The first half of `compute`; what it computed is still to be kept."""
         started, at = time.monotonic(), milliseconds(datetime.now(UTC))
         past = await open_past(self.spark, self.folder, self.log, self.store, INPUTS)
         position, revision = position_of(past, at), revision_of(self.thresholds)
         noted = await read_manifest(self.store, system_id, day.date)
         claim = noted if noted and noted.may_hold(revision) and now >= day.end and not force else None
         if claim and claim.is_at(position):
-            return _unchanged(system_id, day, claim, time.monotonic() - started)
+            return unchanged(system_id, day.date, claim, time.monotonic() - started)
         until = min(now, day.end)
         # Before the figures: what comes into the lake in between then makes a difference next time. Of a day that is
         # not over nobody asks: it is computed again anyhow.
         inputs = await asyncio.to_thread(_inputs_in_background, past, system_id, day) if until == day.end else None
         if claim and claim.inputs == inputs:
             await move_on(self.store, system_id, day.date, position)
-            return _unchanged(system_id, day, claim, time.monotonic() - started)
+            return unchanged(system_id, day.date, claim, time.monotonic() - started)
         figures = await asyncio.to_thread(_figures_in_background, past, system_id, day, until, self.thresholds)
-        if noted and noted.is_settled:
+        manifest = Manifest(now, figures.polls, figures.records, now >= day.end, revision, inputs, position)
+        return _Computed(system_id, day, figures, manifest, noted is not None and noted.is_settled, started)
+
+    async def keep(self, computed: _Computed) -> DayReport:
+        """The second half: the figures to the store, and then the manifest."""
+        system_id, day, figures, manifest, is_claimed, started = computed
+        if is_claimed:
             await take_back(self.store, system_id, day.date)
         await keep(self.store, system_id, day, figures)
-        report = _report(system_id, day, figures, now, time.monotonic() - started)
-        manifest = Manifest(now, report.polls, report.records, report.is_complete, revision, inputs, position)
         await self.store.write({BATCH_DAY: [manifest_row(system_id, day.date, manifest, _rows(figures))]})
-        return report
+        return computed.report(time.monotonic() - started)
+
+
+class _Computed(NamedTuple):
+    """Figures that are to be kept; ``is_claimed``: the store says that it has those of the day."""
+
+    system_id: str
+    day: LocalDay
+    figures: DayFigures
+    manifest: Manifest
+    is_claimed: bool
+    started: float
+
+    def report(self, seconds: float) -> DayReport:
+        _, stations, polls, records, coverage = self.figures
+        is_complete = self.manifest.is_complete
+        return DayReport(
+            self.system_id, self.day.date, stations, polls, records, coverage, is_complete=is_complete, seconds=seconds
+        )
 
 
 async def compute_day(
@@ -166,8 +154,8 @@ def run_days(
 ) -> list[DayReport]:
     """Compute these local days of one system, or of all, one after the other in a Spark session of its own.
 
-    ``progress`` is told, of every day as it comes, how many are done and of how many, and what became of it. Each day
-    is in the store before the next begins, so that a run that was stopped can be started again. Raises BatchError when
+    ``progress`` is told, of every day as it comes, how many are done and of how many, and what became of it. A day goes
+    to the store while the next is computed, so that a run that was stopped can be started again. Raises BatchError when
     there is no such system, or none at all, and SparkLost when a cluster has no executor for it.
     """
     return asyncio.run(_run_days(settings, days, system, progress or _say_nothing, force))
@@ -208,14 +196,28 @@ class _Run:
             # The other systems' days can be computed all the same.
             self._tell(str(error), days=len(self.days))
             return []
-        reports = []
-        for day in self.days:
-            reports.append(
-                await self.batch.compute(system_id, local_day(day, zone), datetime.now(UTC), force=self.force)
-            )
-            self._tell(str(reports[-1]))
+        reports = await self._in(zone, system_id)
         await write_capacities(self.batch.store, system_id)
         return reports
+
+    async def _in(self, zone: ZoneInfo, system_id: str) -> list[DayReport]:
+        """One day after the other, each going to the store while the next is computed."""
+        kept: list[asyncio.Task[DayReport]] = []
+        try:
+            for day in self.days:
+                local, now = local_day(day, zone), datetime.now(UTC)
+                found = await self.batch.figures(system_id, local, now, force=self.force)
+                await asyncio.gather(*kept[-1:])
+                kept.append(asyncio.create_task(self._keep(found)))
+        finally:
+            # Also when the next day can't be computed: this one was.
+            await asyncio.gather(*kept[-1:])
+        return [task.result() for task in kept]
+
+    async def _keep(self, found: DayReport | _Computed) -> DayReport:
+        report = found if isinstance(found, DayReport) else await self.batch.keep(found)
+        self._tell(str(report))
+        return report
 
     def _tell(self, said: str, days: int = 1) -> None:
         self.done += days
@@ -250,23 +252,6 @@ def _figures_in_background(
 def _rows(figures: DayFigures) -> dict[str, int]:
     """How many rows were made, by table."""
     return {table.name: len(rows) for table, rows in figures.rows.items()}
-
-
-def _report(system_id: str, day: LocalDay, figures: DayFigures, now: datetime, seconds: float) -> DayReport:
-    return DayReport(
-        system_id,
-        day.date,
-        stations=figures.stations,
-        polls=figures.polls,
-        records=figures.records,
-        coverage=figures.coverage,
-        is_complete=now >= day.end,
-        seconds=seconds,
-    )
-
-
-def _unchanged(system_id: str, day: LocalDay, noted: Manifest, seconds: float) -> DayReport:
-    return DayReport(system_id, day.date, 0, noted.polls, noted.records, 0.0, True, seconds, noted.computed_at)
 
 
 def _say_nothing(done: int, total: int, report: str) -> None:

@@ -9,7 +9,8 @@ from datetime import date
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.batch import DayReport, Outcome, run_days
+from pipeline.batch import run_days
+from pipeline.day_report import DayReport, Outcome
 from pipeline.settings import Settings
 
 

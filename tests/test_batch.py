@@ -16,7 +16,8 @@ import pytest
 import pytest_asyncio
 
 from pipeline import lake
-from pipeline.batch import DayReport, compute_day
+from pipeline.batch import compute_day
+from pipeline.day_report import DayReport
 from pipeline.days import local_day
 from pipeline.model import FeedState, FeedStatus, Record, StationStatus, Topic, encode
 from pipeline.ports import Log, LogRecord, Row, Store

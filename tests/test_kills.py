@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from pipeline.batch import Outcome, compute_day
+from pipeline.batch import compute_day
+from pipeline.day_report import Outcome
 from pipeline.model import FeedStatus, StationStatus, Topic
 from pipeline.ports import Store
 from pipeline.settings import Settings

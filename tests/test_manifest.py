@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 
 from pipeline import lake
-from pipeline.batch import Outcome, compute_day
+from pipeline.batch import compute_day
+from pipeline.day_report import Outcome
 from pipeline.days import local_day
 from pipeline.manifest import INPUTS, Input, read_inputs, revision_of, take_back
 from pipeline.metrics import REVISION
