@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic  # type: ignore[import-untyped]
@@ -62,6 +63,39 @@ async def test_a_missing_topic_is_named_and_made_at_the_next_start(
         await other.publish("brest", poll("brest", 3, 2) + poll("brest", 3, 1, "feed_status"))
         records = records_of(await take(other, 5))
     assert poll_numbers(records, "brest") == [1, 3, 3]
+
+
+def leaderless(monkeypatch: pytest.MonkeyPatch, answers: int) -> None:
+    """What a broker says of its topics when it has just come back, for so many answers."""
+    describe, left = AIOKafkaAdminClient.describe_topics, iter(range(answers))
+
+    async def described(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await describe(admin)
+        if next(left, None) is not None:
+            for topic in found:
+                topic["partitions"] = [{**part, "error_code": 5, "leader": -1} for part in topic["partitions"]]
+        return found
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", described)
+
+
+async def test_a_topic_that_has_no_leader_for_a_moment_is_waited_for(
+    kafka_url: str, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaderless(monkeypatch, answers=3)
+    async with open_log(kafka_url) as other:
+        await other.publish("brest", poll("brest", 1, 2))
+    assert poll_numbers(records_of(await take(log, 2)), "brest") == [1]
+
+
+async def test_a_topic_that_stays_without_a_leader_is_named(
+    kafka_url: str, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_topics, "APPEAR_SECONDS", 0.3)
+    leaderless(monkeypatch, answers=1_000)
+    async with open_log(kafka_url) as other:
+        with pytest.raises(LogError, match=f"has no leader for '{prefix(kafka_url)}station_status'"):
+            await other.publish("brest", poll("brest", 1, 2))
 
 
 async def until_missing(url: str) -> None:

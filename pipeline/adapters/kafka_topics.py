@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import TopicPartition as Place  # type: ignore[import-untyped]
 from aiokafka.admin import NewTopic  # type: ignore[import-untyped]
-from aiokafka.errors import for_code  # type: ignore[import-untyped]
+from aiokafka.errors import LeaderNotAvailableError, for_code  # type: ignore[import-untyped]
 
 from pipeline.adapters.kafka_clients import Clients, telling
 from pipeline.adapters.kafka_url import KafkaPlace
@@ -98,7 +98,7 @@ class Topics:
         is_old = time.monotonic() - self._counted_at > REFRESH_SECONDS
         if fresh or is_old or not self._counts.keys() >= set(topics):
             async with telling(self._place, "list the topics"):
-                self._counts = await self._found({*topics, *self._counts})
+                self._counts = await self._led({*topics, *self._counts})
             self._counted_at = time.monotonic()
         missing = [topic for topic in topics if topic not in self._counts]
         if missing:
@@ -107,21 +107,39 @@ class Topics:
             raise LogError(msg)
         return {topic: self._counts[topic] for topic in topics}
 
+    async def _led(self, topics: Collection[str]) -> dict[str, int]:
+        """Those that are there; waits for their leaders, which they lack for a moment when a broker comes back."""
+        deadline = time.monotonic() + APPEAR_SECONDS
+        while leaderless := [found["topic"] for found in await self._described(topics) if _lacks_leader(found)]:
+            if time.monotonic() > deadline:
+                msg = f"Kafka at {self._place.bootstrap} has no leader for {', '.join(map(repr, sorted(leaderless)))}."
+                raise LogError(msg)
+            await asyncio.sleep(0.1)
+        return await self._found(topics)
+
     async def _found(self, topics: Collection[str]) -> dict[str, int]:
+        names = {self._place.topic(topic): topic for topic in topics}
+        described = await self._described(topics)
+        return {names[found["topic"]]: len(found["partitions"]) for found in described if _is_usable(found)}
+
+    async def _described(self, topics: Collection[str]) -> list[dict[str, Any]]:
         # All are listed: to ask for one by name makes a broker create it, unless that is switched off there.
         admin = await self._clients.admin()
-        names = {self._place.topic(topic): topic for topic in topics}
-        described = [found for found in await admin.describe_topics() if found["topic"] in names]
-        return {
-            names[found["topic"]]: len(found["partitions"])
-            for found in described
-            if found["error_code"] == 0 and all(part["error_code"] == 0 for part in found["partitions"])
-        }
+        names = {self._place.topic(topic) for topic in topics}
+        return [found for found in await admin.describe_topics() if found["topic"] in names]
 
     async def places(self, topics: Collection[str], *, fresh: bool = False) -> list[Place]:
         """Every partition of the topics, by its name in Kafka. Raises LogError."""
         counts = await self.counts(topics, fresh=fresh)
         return [Place(self._place.topic(topic), number) for topic, count in counts.items() for number in range(count)]
+
+
+def _is_usable(described: Mapping[str, Any]) -> bool:
+    return described["error_code"] == 0 and all(part["error_code"] == 0 for part in described["partitions"])
+
+
+def _lacks_leader(described: Mapping[str, Any]) -> bool:
+    return any(part["error_code"] == LeaderNotAvailableError.errno for part in described["partitions"])
 
 
 def _lacks_brokers(answer: Any) -> bool:
