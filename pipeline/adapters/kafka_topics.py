@@ -110,23 +110,21 @@ class Topics:
     async def _led(self, topics: Collection[str]) -> dict[str, int]:
         """Those that are there; waits for their leaders, which they lack for a moment when a broker comes back."""
         deadline = time.monotonic() + APPEAR_SECONDS
-        while leaderless := [found["topic"] for found in await self._described(topics) if _lacks_leader(found)]:
+        while leaderless := _leaderless(described := await self._described(topics)):
             if time.monotonic() > deadline:
-                msg = f"Kafka at {self._place.bootstrap} has no leader for {', '.join(map(repr, sorted(leaderless)))}."
+                msg = f"Kafka at {self._place.bootstrap} has no leader for {', '.join(map(repr, leaderless))}."
                 raise LogError(msg)
             await asyncio.sleep(0.1)
-        return await self._found(topics)
+        return _usable(described)
 
     async def _found(self, topics: Collection[str]) -> dict[str, int]:
-        names = {self._place.topic(topic): topic for topic in topics}
-        described = await self._described(topics)
-        return {names[found["topic"]]: len(found["partitions"]) for found in described if _is_usable(found)}
+        return _usable(await self._described(topics))
 
-    async def _described(self, topics: Collection[str]) -> list[dict[str, Any]]:
+    async def _described(self, topics: Collection[str]) -> dict[str, Any]:
         # All are listed: to ask for one by name makes a broker create it, unless that is switched off there.
         admin = await self._clients.admin()
-        names = {self._place.topic(topic) for topic in topics}
-        return [found for found in await admin.describe_topics() if found["topic"] in names]
+        names = {self._place.topic(topic): topic for topic in topics}
+        return {names[found["topic"]]: found for found in await admin.describe_topics() if found["topic"] in names}
 
     async def places(self, topics: Collection[str], *, fresh: bool = False) -> list[Place]:
         """Every partition of the topics, by its name in Kafka. Raises LogError."""
@@ -134,12 +132,23 @@ class Topics:
         return [Place(self._place.topic(topic), number) for topic, count in counts.items() for number in range(count)]
 
 
-def _is_usable(described: Mapping[str, Any]) -> bool:
-    return described["error_code"] == 0 and all(part["error_code"] == 0 for part in described["partitions"])
+def _usable(described: Mapping[str, Any]) -> dict[str, int]:
+    """How many partitions each of the topics has of which nothing is wrong."""
+    return {
+        topic: len(found["partitions"])
+        for topic, found in described.items()
+        if found["error_code"] == 0 and all(part["error_code"] == 0 for part in found["partitions"])
+    }
 
 
-def _lacks_leader(described: Mapping[str, Any]) -> bool:
-    return any(part["error_code"] == LeaderNotAvailableError.errno for part in described["partitions"])
+def _leaderless(described: Mapping[str, Any]) -> list[str]:
+    """The names in Kafka of the topics with a partition that has no leader."""
+    missing = LeaderNotAvailableError.errno
+    return sorted(
+        found["topic"]
+        for found in described.values()
+        if any(part["error_code"] == missing for part in found["partitions"])
+    )
 
 
 def _lacks_brokers(answer: Any) -> bool:
