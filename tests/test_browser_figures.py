@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -37,6 +37,17 @@ def choose(browser: Browser, control: str, value: str) -> None:
     Select(browser.one(f'[data-control="{control}"]')).select_by_value(value)
 
 
+def chosen(browser: Browser, name: str, attribute: str = "data-control") -> str:
+    found: str = browser.run(f"return document.querySelector('select[{attribute}={name}]').value")
+    return found
+
+
+def fragment(browser: Browser) -> str:
+    """What the address says after its #."""
+    found: str = browser.run("return location.hash.slice(1)")
+    return found
+
+
 def looked_at(browser: Browser) -> list[float]:
     """The middle of the map and its zoom."""
     found: list[float] = browser.run(
@@ -59,6 +70,30 @@ def test_stations_are_ranked_by_a_chosen_metric_in_its_unit_with_coverage_beside
     assert browser.run("return document.querySelector('[data-control=order]').value") == "LEAST"
     browser.one('.grid tbody a[href="#station=o"]').click()
     browser.shows(".panel h2", "Océan")
+    assert browser.wrongs == []
+
+
+def test_what_was_chosen_is_in_the_address_and_comes_back_with_it(browser: Browser, filled_server: LiveServer) -> None:
+    browser.open(address(filled_server, "#tables=ranking"))
+    choose(browser, "metric", "COVERAGE")
+    choose(browser, "range", "1")
+    assert fragment(browser) == "tables=ranking&metric=COVERAGE&range=1"
+    browser.open(address(filled_server, f"#{fragment(browser)}"))
+    browser.until(lambda: browser.texts(".grid tbody th") != [], "the ranking")
+    assert [chosen(browser, name) for name in ("metric", "range", "order")] == ["COVERAGE", "1", "LEAST"]
+    browser.open(address(filled_server, "#service=&minBikes=0&days=1&weekdays=sat,sun"))
+    browser.shows(".terms", "Sat")
+    assert chosen(browser, "minBikes", "name") == "0"
+    Select(browser.one('.terms [name="toHour"]')).select_by_value("24")
+    assert dict(parse_qsl(fragment(browser), keep_blank_values=True)) == {
+        "service": "",
+        "minBikes": "0",
+        "toHour": "24",
+        "weekdays": "sat,sun",
+        "days": "1",
+    }
+    browser.open(address(filled_server, "#tables=toString&metric=toString"))
+    browser.shows(".tables-title", "Stations")
     assert browser.wrongs == []
 
 

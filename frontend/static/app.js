@@ -117,18 +117,18 @@ function follow() {
   const isTables = route.view === "tables";
   at("city").hidden = isTables;
   drawFrame();
-  if (isTables) tables.show(route.id);
+  if (isTables) tables.show(route.id, route.choices);
   else tables.close();
   if (!isTables) map.invalidateSize({ animate: false });
   showPanel(route);
 }
 
-function showPanel({ view, id }) {
+function showPanel({ view, id, choices }) {
   const wasHidden = at("panel").hidden;
   at("panel").hidden = true;
   panel.close();
   markers.select(view === "station" ? id : null);
-  if (view === "service") service.show();
+  if (view === "service") service.show(choices);
   else if (view !== "station") service.leave();
   if (view === "station") panel.show(id);
   showSystems(view === "systems");

@@ -1,5 +1,6 @@
 /** The map of the service level: its terms, the network's share, the worst stations, and marks by share. */
 
+import { readTerms, writeTerms } from "./choices.js";
 import { fill, make } from "./dom.js";
 import { downloads, exportLinks } from "./downloads.js";
 import { meter } from "./hours.js";
@@ -9,7 +10,7 @@ import { LIVE } from "./markers.js";
 import { heading } from "./panel.js";
 import { SERVICE_LEVEL } from "./queries.js";
 import { rangeOf, rangeText } from "./ranges.js";
-import { writeRoute } from "./route.js";
+import { keepInAddress, writeRoute } from "./route.js";
 import { USUAL, exportTerms, variablesOf } from "./terms.js";
 import { termsForm } from "./terms_form.js";
 
@@ -49,13 +50,21 @@ export class Service {
     return this.#found?.target ?? this.#terms.target;
   }
 
-  /** The panel of the service level; the map shows it from now on. */
-  show() {
+  /** The panel of the service level; the map shows it from now on. @param {import("./choices.js").Texts} choices */
+  show(choices) {
+    const terms = readTerms(choices);
+    const isOther = terms && JSON.stringify(terms) !== JSON.stringify(this.#terms);
+    if (isOther) this.#terms = terms;
+    this.#keepTerms();
     this.draw();
     this.#panel.scrollTop = 0;
-    if (this.isOn && this.#found) return;
+    if (this.isOn && this.#found && !isOther) return;
     if (!this.isOn) this.#enter();
     this.#load();
+  }
+
+  #keepTerms() {
+    keepInAddress({ view: "service", id: null, choices: writeTerms(this.#terms) });
   }
 
   #enter() {
@@ -125,6 +134,7 @@ export class Service {
 
   #ask(change) {
     this.#terms = { ...this.#terms, ...change };
+    this.#keepTerms();
     this.#load();
   }
 

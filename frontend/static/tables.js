@@ -1,6 +1,7 @@
 /** The tables: everything the pipeline computes, one table at a time. */
 
 import { drawChart } from "./charts.js";
+import { USUAL_CHOICE, readChoice, writeChoice } from "./choices.js";
 import { createColumns } from "./columns.js";
 import { control } from "./controls.js";
 import { fill, make, write } from "./dom.js";
@@ -8,7 +9,7 @@ import { anchors } from "./downloads.js";
 import { localDate } from "./format.js";
 import { Grid } from "./grid.js";
 import { REPORTS } from "./reports.js";
-import { writeRoute } from "./route.js";
+import { keepInAddress, writeRoute } from "./route.js";
 
 export class Tables {
   #context;
@@ -25,7 +26,7 @@ export class Tables {
   };
   #grid;
   #name = null;
-  #choice = { day: "", span: 1, range: 7, metric: "EMPTY_SHARE", order: "GREATEST" };
+  #choice = USUAL_CHOICE;
   #stopCharts = () => {};
   #isLoading = false;
 
@@ -40,12 +41,26 @@ export class Tables {
     fill(element, tabs, make("div", { class: "tables-body" }, head, ...Object.values(below)));
   }
 
-  /** @param {?string} name of a report; an unknown one is the first */
-  show(name) {
-    this.#name = name in REPORTS ? name : "stations";
-    this.#choice.day ||= localDate(this.#context.reference().end, this.#context.format.timeZone);
+  /**
+   * @param {?string} name of a report; an unknown one is the first
+   * @param {import("./choices.js").Texts} choices as the address has them
+   */
+  show(name, choices) {
+    this.#name = Object.hasOwn(REPORTS, name ?? "") ? name : "stations";
+    const said = readChoice(REPORTS[this.#name].controls ?? [], choices, this.#today);
+    this.#choice = { ...this.#choice, day: this.#choice.day || this.#today, ...said };
+    this.#keepChoice();
     this.#element.hidden = false;
     this.draw();
+  }
+
+  get #today() {
+    return localDate(this.#context.reference().end, this.#context.format.timeZone);
+  }
+
+  #keepChoice() {
+    const choices = writeChoice(REPORTS[this.#name].controls ?? [], this.#choice, this.#today);
+    keepInAddress({ view: "tables", id: this.#name, choices });
   }
 
   close() {
@@ -106,6 +121,7 @@ export class Tables {
 
   #choose(change) {
     this.#choice = { ...this.#choice, ...change };
+    this.#keepChoice();
     const report = REPORTS[this.#name];
     if ("metric" in change) {
       this.#drawControls(report);
