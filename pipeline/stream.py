@@ -6,6 +6,8 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -65,6 +67,7 @@ class Stream:
         self._is_small = False
         self._query: StreamingQuery | None = None
         self._busy_since: float | None = None
+        self._writing: Future[None] | None = None
         self.instruments = StreamInstruments(log.trailing_offsets)
         self.consumed: Offsets = {}
         self.records = 0
@@ -81,6 +84,7 @@ class Stream:
         checkpoint = self._settings.data / "checkpoints" / JOB
         # The store's offsets are the only truth; a checkpoint that disagrees could only do harm.
         shutil.rmtree(checkpoint, ignore_errors=True)
+        self._abandon()
         self.consumed = offsets = self._portal.call(self._store.offsets, JOB)
         self.failure = None
         self._torn.clear()
@@ -101,6 +105,7 @@ class Stream:
         """Take the polls that wait for something as they are; to be called when a query has ended at the log's end."""
         if self._torn:
             self._keep(self._torn.release(self._computed(self._torn.first_parts(self._spark, TOPICS))))
+        self._settle()
 
     def warm_up(self) -> None:
         """Compute the results of nothing, so that the classes they need are loaded while the query starts."""
@@ -152,14 +157,36 @@ class Stream:
             batch.unpersist()
 
     def _keep(self, results: Results) -> None:
+        """Write the results; of a backlog, while the next micro-batch is computed."""
+        self._settle()
         self._is_small = results.records < SMALL_RECORDS
+        self._writing = self._portal.start_task_soon(self._write, results)
+        if self._is_small or self._records_after(results) < SMALL_RECORDS:
+            self._settle()
+
+    def _records_after(self, results: Results) -> int:
+        ends = self._portal.call(self._log.end_offsets, TOPICS)
+        return sum(max(end - results.offsets.get(place, end), 0) for place, end in ends.items())
+
+    async def _write(self, results: Results) -> None:
         for system_id, records in _by_system(results.networks).items():
-            self._portal.call(self._log.publish, system_id, records)
+            await self._log.publish(system_id, records)
         with self.instruments.store_errors.count_exceptions(StoreError):
-            self._portal.call(self._store.write, results.rows, Consumed(JOB, results.offsets))
+            await self._store.write(results.rows, Consumed(JOB, results.offsets))
         self.consumed = {**self.consumed, **results.offsets}
         self.records += results.records
         self.instruments.records.inc(results.records)
+
+    def _settle(self) -> None:
+        """Returns when what was last to be written is; raises what went wrong with it."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def _abandon(self) -> None:
+        """Wait for the last write of a query that has ended, whatever becomes of it: the store says how far it came."""
+        with suppress(Exception):
+            self._settle()
 
     def _tell(self, results: Results, seconds: float) -> None:
         for topic, count, example in results.refused:

@@ -20,9 +20,10 @@ import pytest
 from anyio.from_thread import BlockingPortal
 
 from pipeline.model import NetworkStatus, Topic, decode
-from pipeline.ports import Log, LogFull, LogRecord, Offsets, Store, TopicPartition
+from pipeline.ports import STEP_SETTING, Log, LogFull, LogRecord, Offsets, Store, StoreError, TopicPartition
 from pipeline.replay import replay
 from pipeline.resident import StreamFailed, catch_up
+from pipeline.results import TOPICS
 from pipeline.settings import Settings
 from pipeline.stream import JOB, Stream
 from pipeline.tables import NETWORK_HISTORY, STATION_HISTORY, STATION_LATEST, SYSTEM, TABLES, VEHICLE_LATEST
@@ -242,3 +243,35 @@ async def test_what_cannot_be_published_is_not_passed_over(
         assert nothing == {}
         await caught_up(spark, place)
         assert [row["bikes"] for row in await rows(place.store, NETWORK_HISTORY, BREST, START.date())] == [1]
+
+
+async def test_a_backlog_goes_on_from_the_last_step_that_was_stored(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polls, stations = 60, [f"s{number}" for number in range(100)]
+    monkeypatch.setattr("pipeline.stream.SMALL_RECORDS", 1000)
+    async with opened(spark, tmp_path) as place:
+        place.stream._spark.conf.set(STEP_SETTING, 2000)  # noqa: SLF001  # its session is no one else's
+        for number in range(polls):
+            counts = {name: (number % 7, 9) for name in stations}
+            await place.log.publish(BREST, log_records(poll(START + number * MINUTE, counts, changed=False)))
+        end = await place.log.end_offsets(TOPICS)
+        write, written = place.store.write, list[Offsets]()
+
+        async def refuse_the_second(changed: Any, consumed: Any) -> None:
+            if len(written) == 1:
+                msg = "the store is away"
+                raise StoreError(msg)
+            await write(changed, consumed)
+            written.append(consumed.offsets)
+
+        with monkeypatch.context() as away:
+            away.setattr(place.store, "write", refuse_the_second)
+            with pytest.raises(StreamFailed, match=r"^The stream failed: the store is away$"):
+                await caught_up(spark, place)
+        assert await place.store.offsets(JOB) == written[0] != end
+        await caught_up(spark, place)
+        assert (await place.store.offsets(JOB))[TopicPartition(Topic.STATION_STATUS, 0)] == max(end.values())
+        days = {(START + number * MINUTE).date() for number in range(polls)}
+        totals = [row for day in sorted(days) for row in await rows(place.store, NETWORK_HISTORY, BREST, day)]
+        assert [row["bikes"] for row in totals] == [100 * (number % 7) for number in range(polls)]
