@@ -24,7 +24,7 @@ from benchmarks.fresh_process import in_fresh_process
 from pipeline import lake
 from pipeline.day_figures import DayFigures, figures_of_day
 from pipeline.days import local_day
-from pipeline.manifest import INPUTS
+from pipeline.inputs import INPUTS
 from pipeline.model import Topic
 from pipeline.past import Past, open_past
 from pipeline.ports import Log, Store

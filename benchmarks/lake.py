@@ -23,7 +23,7 @@ from benchmarks.figure import Figure, show
 from benchmarks.made_lake import SYSTEM_ID, make
 from pipeline.day_figures import figures_of_day
 from pipeline.days import local_day
-from pipeline.manifest import INPUTS
+from pipeline.inputs import INPUTS
 from pipeline.model import Topic
 from pipeline.past import Past, open_past
 from pipeline.settings import Settings

@@ -18,14 +18,12 @@ from pipeline.cluster import Lifeline
 from pipeline.day_figures import DayFigures, figures_of_day, keep
 from pipeline.day_report import DayReport, Outcome, unchanged
 from pipeline.days import LocalDay, UnknownTimeZone, local_day, time_zone
+from pipeline.inputs import INPUTS, Input, read_inputs
 from pipeline.manifest import (
-    INPUTS,
-    Input,
     Manifest,
     manifest_row,
     move_on,
     position_of,
-    read_inputs,
     read_manifest,
     revision_of,
     take_back,

@@ -185,13 +185,18 @@ def read(spark: SparkSession, folder: str, topic: Topic, system_id: str, start: 
     the log holds twice comes twice, with different offsets.
     """
     schema = ", ".join(f"{name} {kind}" for name, kind in columns(topic).items())
-    hours = _system_folder(Path(folder), topic, system_id)
     # Files by name: with folders Spark would take date and hour for columns.
-    files = [str(file) for hour in _hours(start, end) for file in sorted((hours / hour).glob("*.parquet"))]
-    if not files:
+    found = files(folder, topic, system_id, start, end)
+    if not found:
         return spark.createDataFrame([], schema)
     lower, upper = (f"TIMESTAMP '{edge.astimezone(UTC).isoformat()}'" for edge in (start, end))
-    return spark.read.schema(schema).parquet(*files).where(f"polled_at >= {lower} AND polled_at < {upper}")
+    return spark.read.schema(schema).parquet(*found).where(f"polled_at >= {lower} AND polled_at < {upper}")
+
+
+def files(folder: str, topic: Topic, system_id: str, start: datetime, end: datetime) -> list[str]:
+    """The files of the hours from ``start`` up to and without ``end``: they hold all records of that time, and more."""
+    hours = _system_folder(Path(folder), topic, system_id)
+    return [str(file) for hour in _hours(start, end) for file in sorted((hours / hour).glob("*.parquet"))]
 
 
 def _hours(start: datetime, end: datetime) -> Iterator[Path]:

@@ -8,39 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from functools import reduce
 from importlib.metadata import version
 from typing import NamedTuple, TypeVar, cast
 
 import msgspec
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from pipeline.days import LocalDay
+from pipeline.inputs import INPUTS, Input
 from pipeline.metrics import REVISION
-from pipeline.model import Thresholds, Topic
-from pipeline.network import VEHICLE_FEEDS
+from pipeline.model import Thresholds
 from pipeline.past import Past
-from pipeline.pieces import LONGEST_HOLD
 from pipeline.ports import Offsets, Row, Store
 from pipeline.tables import BATCH_DAY
 
 T = TypeVar("T")
 
-INPUTS = (Topic.FEED_STATUS, Topic.STATION_STATUS, Topic.VEHICLE_STATUS)
-"""What the figures of a day are made from."""
-
-_OBSERVING_FEEDS = f"feed IN {(str(Topic.STATION_STATUS), *VEHICLE_FEEDS)}"
-
 _TAKEN_BACK = ""
 """The revision of a manifest that does not hold: the day's rows are being replaced."""
-
-
-class Input(msgspec.Struct, frozen=True):
-    """How many records of a topic reach into the day, and a digest of where in the log they were published."""
-
-    records: int
-    digest: str
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -144,33 +127,3 @@ async def take_back(store: Store, system_id: str, day: date) -> None:
 async def move_on(store: Store, system_id: str, day: date, position: Position) -> None:
     """Note that the manifest was found to hold at this position too."""
     await store.write({BATCH_DAY: [{"system_id": system_id, "date": day, "offsets": _text(position)}]})
-
-
-def read_inputs(past: Past, system_id: str, day: LocalDay) -> dict[str, Input]:
-    """The records that reach into the day, each once wherever it lies, by topic: two Spark jobs over a few columns.
-
-    Of feed_status those of the observing feeds.
-    """
-    since = _since(past, system_id, day)
-    counted = [_counted(past.records(topic, system_id, since, day.end), topic) for topic in INPUTS]
-    rows = reduce(DataFrame.unionByName, counted).toArrow().to_pylist()
-    return {row["topic"]: Input(row["records"], row["digest"]) for row in sorted(rows, key=lambda row: row["topic"])}
-
-
-def _since(past: Past, system_id: str, day: LocalDay) -> datetime:
-    """The first poll that may hold into the day, or up to its start; what is polled after it may end that."""
-    before = past.records(Topic.FEED_STATUS, system_id, day.start - LONGEST_HOLD, day.start)
-    start = int(day.start.timestamp())
-    holds = f"is_observing AND {_OBSERVING_FEEDS} AND unix_micros(polled_at) / 1000000 + hold_seconds >= {start}"
-    (row,) = before.where(holds).agg(F.min("polled_at").alias("first")).toArrow().to_pylist()
-    first: datetime = row["first"] or day.start
-    return first
-
-
-def _counted(records: DataFrame, topic: Topic) -> DataFrame:
-    wanted = records.where(_OBSERVING_FEEDS) if topic is Topic.FEED_STATUS else records
-    # With the instant, since the lake of an installation that was moved has offsets of two logs.
-    places = wanted.selectExpr("xxhash64(partition, offset, polled_at) AS place").distinct()
-    return places.selectExpr(
-        f"'{topic}' AS topic", "count(*) AS records", "lower(hex(coalesce(bit_xor(place), 0))) AS digest"
-    )

@@ -17,7 +17,8 @@ from pipeline import lake
 from pipeline.batch import compute_day
 from pipeline.day_report import Outcome
 from pipeline.days import local_day
-from pipeline.manifest import INPUTS, Input, read_inputs, revision_of, take_back
+from pipeline.inputs import INPUTS, Input, read_inputs
+from pipeline.manifest import revision_of, take_back
 from pipeline.metrics import REVISION
 from pipeline.model import Record, Topic
 from pipeline.past import open_past
