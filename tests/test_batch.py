@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -17,111 +14,27 @@ import pytest_asyncio
 
 from pipeline import lake
 from pipeline.batch import compute_day
-from pipeline.day_report import DayReport
 from pipeline.days import local_day
-from pipeline.model import FeedState, FeedStatus, Record, StationStatus, Topic, encode
-from pipeline.ports import Log, LogRecord, Row, Store
+from pipeline.model import Topic
+from pipeline.ports import Row
 from pipeline.replay import replay
-from pipeline.settings import Settings
-from pipeline.tables import (
-    BATCH_DAY,
-    NETWORK_DAY,
-    NETWORK_HOUR,
-    STATION_CAPACITY,
-    STATION_DAY,
-    STATION_EPISODE,
-    STATION_HOUR,
-    STATION_SERVICE,
-    SYSTEM,
-    TABLES,
-)
-from pipeline.wiring import open_log, open_store
+from pipeline.tables import BATCH_DAY, NETWORK_DAY, STATION_CAPACITY, STATION_DAY, STATION_EPISODE, STATION_HOUR
 from tests import figures_oracle
+from tests.computed_city import AFTERWARDS, FIGURES, HOLD, JUNE, NOON, PARIS, City, opened
 from tests.observed_world import World, differences
-from tests.running import BIKEWIRE
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.spark
 
-PARIS = "Europe/Paris"
 EVENING, MORNING = date(2026, 3, 2), date(2026, 3, 3)
-AFTERWARDS = datetime(2026, 12, 1, tzinfo=UTC)
-HOLD = 180.0
-FIGURES = (STATION_HOUR, STATION_DAY, STATION_SERVICE, STATION_EPISODE, NETWORK_HOUR)
-
-
-class City(NamedTuple):
-    """A log and a store, empty at first, and a Spark session to compute with."""
-
-    spark: SparkSession
-    settings: Settings
-    log: Log
-    store: Store
-
-    async def compute(self, day: date, now: datetime = AFTERWARDS, *, force: bool = False) -> DayReport:
-        parts = (self.spark, self.log, self.store, self.settings)
-        return await compute_day(*parts, "velozef", PARIS, day, now, force=force)
-
-    async def rows(self, day: date) -> dict[str, list[Row]]:
-        """Every figure of the day."""
-        tables = {table.name: await self.store.read(table, ("velozef", day)) for table in FIGURES}
-        network = await self.store.read(NETWORK_DAY, ("velozef",), lower=day, upper=day + timedelta(days=1))
-        return tables | {NETWORK_DAY.name: network}
-
-    async def publish(self, records: Iterable[Record]) -> None:
-        made = [LogRecord(topic_of(record), record.key, encode(record)) for record in records]
-        await self.log.publish("velozef", made)
-
-    async def poll(self, polled_at: datetime, **bikes: int) -> None:
-        """A poll that found these stations with so many bikes and ten docks."""
-        await self.publish(poll_records(polled_at, bikes))
-
-
-def topic_of(record: Record) -> Topic:
-    return Topic.STATION_STATUS if isinstance(record, StationStatus) else Topic.FEED_STATUS
-
-
-def poll_records(polled_at: datetime, bikes: dict[str, int]) -> list[Record]:
-    feed = FeedStatus(
-        system_id="velozef",
-        polled_at=polled_at,
-        feed="station_status",
-        state=FeedState.OK,
-        is_observing=True,
-        interval_seconds=60,
-        hold_seconds=HOLD,
-    )
-    return [feed, *(station(polled_at, station_id, count, len(bikes)) for station_id, count in bikes.items())]
-
-
-def station(polled_at: datetime, station_id: str, bikes: int, stations: int) -> StationStatus:
-    return StationStatus(
-        system_id="velozef",
-        polled_at=polled_at,
-        station_id=station_id,
-        bikes=bikes,
-        docks=10,
-        is_installed=True,
-        is_renting=True,
-        is_returning=True,
-        changed=True,
-        hold_seconds=HOLD,
-        stations_in_poll=stations,
-    )
 
 
 @pytest_asyncio.fixture
 async def city(spark: SparkSession, tmp_path: Path, engine_urls: tuple[str, str]) -> AsyncIterator[City]:
-    log_url, store_url = engine_urls
-    settings = Settings.read(data=tmp_path, log=log_url, store=store_url)
-    async with AsyncExitStack() as stack:
-        log = await stack.enter_async_context(open_log(settings.log))
-        store = await stack.enter_async_context(open_store(settings.store))
-        await log.create(list(Topic))
-        await store.create(TABLES)
-        yield City(spark, settings, log, store)
+    async with opened(spark, tmp_path, *engine_urls) as place:
+        yield place
 
 
 # The recorded night
@@ -215,10 +128,6 @@ async def test_the_gap_of_two_hours_shows_as_lost_coverage_and_adds_nothing(city
 # Days made here
 
 
-NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
-JUNE = date(2026, 6, 1)
-
-
 async def test_computing_a_day_again_changes_nothing(city: City) -> None:
     await city.poll(NOON, a=1, b=2)
     await city.compute(JUNE)
@@ -278,44 +187,3 @@ async def test_another_systems_records_do_not_count(city: City) -> None:
     await city.poll(NOON, a=5)
     report = await compute_day(city.spark, city.log, city.store, city.settings, "metz", PARIS, JUNE, AFTERWARDS)
     assert (report.stations, report.polls) == (0, 0)
-
-
-# A run over days, in a process of its own: it ends the Spark session it has started
-
-
-def batch_command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [BIKEWIRE, "batch", *arguments, "--data", str(settings.data)]
-    places = {"BIKEWIRE_LOG": settings.log, "BIKEWIRE_STORE": settings.store, "COLUMNS": "200"}
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=100, env={**os.environ, **places}
-    )
-
-
-def system_row(system_id: str, zone: str) -> Row:
-    return {"part": "all", "system_id": system_id, "polled_at": NOON, "time_zone": zone}
-
-
-async def test_a_run_computes_the_days_of_every_system_and_skips_one_whose_time_zone_is_unknown(city: City) -> None:
-    await city.poll(NOON, a=5)
-    await city.store.write({SYSTEM: [system_row("atlantis", "Europe/Atlantis"), system_row("velozef", PARIS)]})
-    run = batch_command(city.settings, "--from", "2026-06-01", "--to", "2026-06-02")
-    unknown, first, second, bar, summary = run.stdout.splitlines()
-    assert unknown == (
-        "atlantis: 'Europe/Atlantis' is not a time zone of the IANA database, so its local days are unknown."
-    )
-    assert first.startswith("velozef 2026-06-01: 1 stations, 1 polls, 1 records, coverage 0.2%, in ")
-    assert second == "velozef 2026-06-02: nothing was observed."
-    assert "4/4" in bar
-    assert summary == "Days computed: 1, unchanged: 0, with nothing observed: 1."
-    assert [row["capacity_observed"] for row in await city.store.read(STATION_CAPACITY, ("velozef",))] == [15]
-    assert [row["date"] for row in await city.store.read(BATCH_DAY, ("velozef",))] == [JUNE, date(2026, 6, 2)]
-
-
-async def test_a_run_for_a_system_that_is_not_there_names_those_that_are(city: City) -> None:
-    nobody = batch_command(city.settings, "--date", "2026-06-01")
-    assert nobody.stderr.strip() == (
-        "No system is known yet: poll or replay one, and run `bikewire stream --available-now` first."
-    )
-    await city.store.write({SYSTEM: [system_row("velozef", PARIS)]})
-    wrong = batch_command(city.settings, "--date", "2026-06-01", "--system", "metz")
-    assert (wrong.returncode, wrong.stderr.strip()) == (1, "There is no system 'metz'; there are: velozef.")
