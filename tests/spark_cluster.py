@@ -110,20 +110,21 @@ class Site:
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
         """A poll of each system several times a second, while the block runs."""
-        task = asyncio.create_task(self._poll())
+        enough = asyncio.Event()
+        task = asyncio.create_task(self._poll(enough))
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # Not cancelled: a publish that is cut off may be in the log or not, and so would not be counted right.
+            enough.set()
+            await task
 
-    async def _poll(self) -> None:
+    async def _poll(self, enough: asyncio.Event) -> None:
         async with open_log(self.settings.log) as log:
-            while True:
-                # A publish that is cut off may be in the log or not: no trouble to the stream, but to the count.
-                await asyncio.shield(asyncio.ensure_future(self._publish(log)))
-                await asyncio.sleep(0.2)
+            while not enough.is_set():
+                await self._publish(log)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(enough.wait(), 0.2)
 
     async def _publish(self, log: Log) -> None:
         at = START + self.polls * MINUTE
