@@ -17,7 +17,7 @@ run: .venv/.runtime frontend/node_modules/.installed ## poll Vélozef (or FEED=U
 	@exec $(BIN)/bikewire up $(FEED)
 
 test: .venv/.development frontend/node_modules/.installed ## all tests: the fast ones, then Spark, then the browser
-	PYTHONDEVMODE=1 $(BIN)/python -m pytest -q -n 2 -m "not spark and not browser and not engine"
+	$(BIN)/python -X dev -m pytest -q -m "not spark and not browser and not engine"
 	$(BIN)/python -m pytest -q -m "(spark or engine) and not browser"
 	$(BIN)/python -m pytest -q -m "browser"
 	$(BIN)/python -m tests.javascript
