@@ -42,6 +42,10 @@ def until(look: Callable[[], bool], what: str, seconds: float = PATIENCE) -> Non
         time.sleep(0.01)
 
 
+PATIENCE_SECONDS = 30
+"""How long a busy machine may take to answer."""
+
+
 @dataclass
 class LiveServer:
     """A running server: where it listens, and the event loop it runs in."""
@@ -57,9 +61,10 @@ class LiveServer:
         return len(asyncio.all_tasks(self.loop))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", **options)
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", **{"timeout": PATIENCE_SECONDS, **options})
 
     def ask(self, query: str, **options: Any) -> httpx.Response:
+        options = {"timeout": PATIENCE_SECONDS, **options}
         return httpx.post(f"http://127.0.0.1:{self.port}/graphql", json={"query": query}, **options)
 
     def is_ready(self) -> bool:

@@ -146,7 +146,7 @@ def test_a_second_up_on_the_same_folder_is_refused_and_the_first_goes_on(feed: s
             " stop that one, or take another folder with --data."
         )
         assert (code, lines) == (2, [sentence])
-        assert httpx.get(first.address).status_code == 200
+        assert httpx.get(first.address, timeout=20).status_code == 200
 
 
 @pytest.mark.spark
