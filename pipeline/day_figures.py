@@ -33,9 +33,6 @@ from pipeline.tables import (
 )
 from pipeline.timeline import timeline
 
-TOPICS = (Topic.STATION_STATUS, Topic.FEED_STATUS, Topic.VEHICLE_STATUS)
-"""What the figures are made from."""
-
 SMALL_RECORDS = 200_000
 """For fewer records of a day Spark's generated code takes longer to compile than it saves."""
 

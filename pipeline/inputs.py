@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from functools import reduce
 
 import msgspec
 import pyarrow as pa
@@ -73,7 +72,7 @@ def _places(past: Past, logged: pa.Table, topic: Topic, system_id: str, since: d
     files = lake.files(past.folder, topic, system_id, since, until)
     stored = ds.dataset(files, schema=schema, format="parquet").to_table(filter=_between(since, until))
     newest = logged.filter((ds.field("topic") == str(topic)) & _between(since, until))
-    return pa.concat_tables([stored, newest.select(schema.names).cast(schema)])
+    return pa.concat_tables([stored, newest.select(schema.names)])
 
 
 def _between(since: datetime, until: datetime) -> ds.Expression:
@@ -98,9 +97,4 @@ def _input(places: pa.Table) -> Input:
     once = places.select(list(_PLACE)).group_by(list(_PLACE)).aggregate([])
     ordered = once.sort_by([(name, "ascending") for name in _PLACE])
     columns = (pc.cast(ordered[name], pa.int64()).to_numpy().tobytes() for name in _PLACE)
-    return Input(ordered.num_rows, reduce(_digested, columns, hashlib.blake2b(digest_size=8)).hexdigest())
-
-
-def _digested(digest: hashlib.blake2b, column: bytes) -> hashlib.blake2b:
-    digest.update(column)
-    return digest
+    return Input(ordered.num_rows, hashlib.blake2b(b"".join(columns), digest_size=8).hexdigest())

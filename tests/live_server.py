@@ -42,10 +42,6 @@ def until(look: Callable[[], bool], what: str, seconds: float = PATIENCE) -> Non
         time.sleep(0.01)
 
 
-PATIENCE_SECONDS = 30
-"""How long a busy machine may take to answer."""
-
-
 @dataclass
 class LiveServer:
     """A running server: where it listens, and the event loop it runs in."""
@@ -61,10 +57,10 @@ class LiveServer:
         return len(asyncio.all_tasks(self.loop))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", **{"timeout": PATIENCE_SECONDS, **options})
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", **{"timeout": PATIENCE, **options})
 
     def ask(self, query: str, **options: Any) -> httpx.Response:
-        options = {"timeout": PATIENCE_SECONDS, **options}
+        options = {"timeout": PATIENCE, **options}
         return httpx.post(f"http://127.0.0.1:{self.port}/graphql", json={"query": query}, **options)
 
     def is_ready(self) -> bool:

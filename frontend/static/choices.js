@@ -2,7 +2,7 @@
 
 import { ORDERS, RANKED, usualOrder } from "./ranking.js";
 import { RANGES, SPANS } from "./ranges.js";
-import { MOST_COUNTED, USUAL, WEEKDAYS } from "./terms.js";
+import { MOST_COUNTED, USUAL, WEEKDAYS, shortDay } from "./terms.js";
 
 /** Values by name, as texts. @typedef {Object<string, string>} Texts */
 
@@ -53,16 +53,15 @@ export function readTerms(said) {
   const target = Number(said.target);
   if (target > 0 && target <= 1) terms.target = target;
   const days = said.weekdays?.split(",") ?? [];
-  const weekdays = WEEKDAYS.filter((name) => days.includes(short(name)));
+  const weekdays = WEEKDAYS.filter((name) => days.includes(shortDay(name)));
   return weekdays.length ? { ...terms, weekdays } : terms;
 }
 
 /** @param {import("./terms.js").Terms} terms @returns {Texts} */
 export function writeTerms(terms) {
   const changed = Object.entries(terms).filter(([name, value]) => String(value) !== String(USUAL[name]));
-  return texts(changed.map(([name, value]) => [name, Array.isArray(value) ? value.map(short).join(",") : value]));
+  return texts(changed.map(([name, value]) => [name, Array.isArray(value) ? value.map(shortDay).join(",") : value]));
 }
 
-const short = (weekday) => weekday.slice(0, 3).toLowerCase();
 const isWhole = (text) => /^\d{1,3}$/.test(text ?? "");
 const texts = (pairs) => Object.fromEntries(pairs.map(([name, value]) => [name, String(value)]));

@@ -22,6 +22,9 @@ export const USUAL = {
   target: 0.9,
 };
 
+/** "mon", as addresses name it. @param {string} weekday */
+export const shortDay = (weekday) => weekday.slice(0, 3).toLowerCase();
+
 /** For the query. @param {Terms} terms @param {object} context */
 export function variablesOf({ days, ...asked }, context) {
   return { system: context.systemId, ...rangeOf(days, context), ...asked };
@@ -35,7 +38,7 @@ export function exportTerms({ days, weekdays, minBikes, minDocks, fromHour, toHo
     min_docks: minDocks,
     from_hour: fromHour,
     to_hour: toHour,
-    weekdays: weekdays.map((name) => name.slice(0, 3).toLowerCase()).join(","),
+    weekdays: weekdays.map(shortDay).join(","),
     target,
   };
 }
