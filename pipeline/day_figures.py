@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -96,10 +97,11 @@ def _computed(past: Past, system_id: str, wanted: _Day, thresholds: Thresholds) 
     if records is None:
         return DayFigures()
     generate_code(past.spark, records.size > SMALL_RECORDS)
-    observed = observations(records.station_statuses, records.station_polls).persist()
-    same = runs(observed, records.station_polls, thresholds).persist()
-    try:
-        found = Found.of(same, wanted.spans, wanted.whole)
+    with ExitStack() as kept:
+        # The session has other work, such as the lake.
+        kept.callback(generate_code, past.spark, True)
+        observed = _kept(kept, observations(records.station_statuses, records.station_polls))
+        found = _found(kept, _kept(kept, runs(observed, records.station_polls, thresholds)), wanted)
         known = timeline(
             _collected(station_totals(observed, records.station_polls, thresholds)),
             _collected(vehicle_totals(records.vehicle_statuses, records.vehicle_polls, thresholds))
@@ -108,11 +110,19 @@ def _computed(past: Past, system_id: str, wanted: _Day, thresholds: Thresholds) 
         )
         networks = network_evidence(past.spark.createDataFrame(known), found, wanted.spans)
         return _figures(system_id, wanted, found, networks)
-    finally:
-        same.unpersist()
-        observed.unpersist()
-        # The session has other work, such as the lake.
-        generate_code(past.spark, True)
+
+
+def _found(kept: ExitStack, same: DataFrame, wanted: _Day) -> Found:
+    """Stations and network are made of the same changes and episodes: found once."""
+    found = Found.of(same, wanted.spans, wanted.whole)
+    return found._replace(changes=_kept(kept, found.changes), episodes=_kept(kept, found.episodes))
+
+
+def _kept(kept: ExitStack, frame: DataFrame) -> DataFrame:
+    """The frame, computed once, until ``kept`` is closed."""
+    frame.persist()
+    kept.callback(frame.unpersist)
+    return frame
 
 
 def _records(past: Past, system_id: str, wanted: _Day) -> _Records | None:

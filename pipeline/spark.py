@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline.class_archive import archive_path, cache_folder, session_options
 from pipeline.cluster import SparkLost, cluster_settings, is_cluster
 from pipeline.java import find_java
+from pipeline.memory import memory_limit
 from pipeline.ports import STEP_SETTING
 from pipeline.settings import Settings, SettingsError
 
@@ -112,10 +113,12 @@ _RESIDENT = {
 }
 
 _BACKLOG = {
-    "spark.driver.memory": "1g",
     # Each micro-batch is planned and compiled for anew: with 100,000 records a fifth of the processor time.
     STEP_SETTING: "250000",
 }
+
+_BACKLOG_MEGABYTES = (1024, 2048)
+"""The least heap and the most: a day of ten million records takes a sixth longer in the least."""
 
 # With the first compiler only, a start takes half the processor time, and a long backlog 2.5 times as much.
 _QUICK_COMPILER = ["-XX:TieredStopAtLevel=1"]
@@ -138,7 +141,7 @@ def session(settings: Settings, app_name: str, *, is_long: bool = False) -> Spar
     archive_settings, archive_jvm = session_options(
         archive_path(cache_folder(settings.data), java, Path(os.environ["SPARK_HOME"]) / "jars")
     )
-    compiler, heap, size = ([], [], _BACKLOG) if is_long else (_QUICK_COMPILER, _SMALL_HEAP, _RESIDENT)
+    compiler, heap, size = ([], [], backlog_size()) if is_long else (_QUICK_COMPILER, _SMALL_HEAP, _RESIDENT)
     jvm = {"spark.driver.extraJavaOptions": " ".join([*_JVM, *compiler, *heap, *archive_jvm])}
     builder = SparkSession.Builder().master(settings.spark).appName(app_name)
     place = cluster_settings(settings, compiler) if is_cluster(settings.spark) else _LOCAL
@@ -205,6 +208,12 @@ def generate_code(spark: SparkSession, is_worth_it: bool) -> None:
     """Whether Spark compiles code for this session's queries: for little data that takes longer than it saves."""
     spark.conf.set("spark.sql.codegen.wholeStage", is_worth_it)
     spark.conf.set("spark.sql.codegen.factoryMode", "FALLBACK" if is_worth_it else "NO_CODEGEN")
+
+
+def backlog_size() -> dict[str, str]:
+    """The settings for a backlog: with a quarter of the memory that this process may use, within bounds."""
+    least, most = _BACKLOG_MEGABYTES
+    return {**_BACKLOG, "spark.driver.memory": f"{max(least, min(most, memory_limit() // 2**20 // 4))}m"}
 
 
 def parallelism(settings: Settings) -> int:

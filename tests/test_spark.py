@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from pipeline import spark as sessions
 from pipeline.settings import Settings, SettingsError
-from pipeline.spark import SQL, STREAMING, in_background, parallelism, session
+from pipeline.spark import SQL, STREAMING, backlog_size, in_background, parallelism, session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,6 +41,14 @@ def test_a_master_that_is_not_known_is_refused(tmp_path: Path, master: str) -> N
 
 def test_a_local_master_says_how_many_tasks_run_at_once(tmp_path: Path) -> None:
     assert parallelism(Settings.read(data=tmp_path, spark="local[12]")) == 12
+
+
+@pytest.mark.parametrize(("gigabytes", "heap"), [(0.5, "1024m"), (4, "1024m"), (6, "1536m"), (64, "2048m")])
+def test_a_backlog_has_a_quarter_of_the_memory_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, gigabytes: float, heap: str
+) -> None:
+    monkeypatch.setattr(sessions, "memory_limit", lambda: int(gigabytes * 2**30))
+    assert backlog_size()["spark.driver.memory"] == heap
 
 
 @pytest.mark.spark

@@ -30,7 +30,10 @@ class Unobserved(Enum):
 
 
 class Metric(NamedTuple):
-    """``name`` is the column, ``unit`` its unit, ``type`` its column type in `pipeline/tables`."""
+    """``name`` is the column, ``unit`` its unit, ``type`` its column type in `pipeline/tables`.
+
+    ``is_of_episodes``: the expression needs nothing but the episodes.
+    """
 
     name: str
     unit: str
@@ -38,6 +41,7 @@ class Metric(NamedTuple):
     description: str
     expression: str
     unobserved: Unobserved = Unobserved.UNKNOWN
+    is_of_episodes: bool = False
 
 
 def mean(column: str) -> str:
@@ -101,6 +105,7 @@ def episodes(kind: str, of_what: str, observed: str) -> tuple[Metric, ...]:
             "double",
             f"Median length of the {kind} episodes that began here; cut-off ones count as longer (Kaplan-Meier).",
             _median_seconds(kind),
+            is_of_episodes=True,
         ),
     )
 
