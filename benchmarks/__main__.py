@@ -33,8 +33,6 @@ BENCHMARKS = (
     "memory",
 )
 
-PROGRESS = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-
 
 def main(
     minutes: float = typer.Option(30, help="Length of the memory run, and of the one of many systems."), only: str = ""
@@ -47,15 +45,15 @@ def main(
 
 
 def _run(name: str, minutes: float) -> list[Figure]:
-    PROGRESS.print(f"… {name}")
+    progress = Console(stderr=True)
+    progress.print(f"… {name}")
     options = ["--minutes", str(minutes)] if name in ("memory", "many_systems") else []
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     figures = [Figure(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
     figures = figures or [Figure(name, "to run", f"failed with exit status {done.returncode}", False)]
     # All of them take an hour and more: who stops before the table keeps what was measured.
-    for figure in figures:
-        PROGRESS.print(f"  {figure.what}: {figure.measured}, must {figure.must}", style="" if figure.is_kept else "red")
+    progress.print(table(figures))
     return figures
 
 

@@ -121,17 +121,10 @@ def _aggregated(evidence: DataFrame, by: Sequence[str], metrics: Sequence[Metric
     """
     collected = [metric for metric in metrics if metric.is_of_episodes]
     found = evidence.where("episode IS NOT NULL").groupBy(*by).agg(*map(_aggregate, collected))
-    return (
-        evidence.unionByName(found, allowMissingColumns=True)
-        .groupBy(*by)
-        .agg(
-            *(
-                F.max(metric.name).alias(metric.name) if metric in collected else _aggregate(metric)
-                for metric in metrics
-            ),
-            *more,
-        )
-    )
+    aggregates = [
+        F.max(metric.name).alias(metric.name) if metric.is_of_episodes else _aggregate(metric) for metric in metrics
+    ]
+    return evidence.unionByName(found, allowMissingColumns=True).groupBy(*by).agg(*aggregates, *more)
 
 
 def _aggregate(metric: Metric) -> Column:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from pipeline import spark as sessions
 from pipeline.settings import Settings, SettingsError
 from pipeline.spark import SQL, STREAMING, backlog_size, in_background, parallelism, session
 
@@ -47,7 +46,7 @@ def test_a_local_master_says_how_many_tasks_run_at_once(tmp_path: Path) -> None:
 def test_a_backlog_has_a_quarter_of_the_memory_within_bounds(
     monkeypatch: pytest.MonkeyPatch, gigabytes: float, heap: str
 ) -> None:
-    monkeypatch.setattr(sessions, "memory_limit", lambda: int(gigabytes * 2**30))
+    monkeypatch.setattr("pipeline.spark.memory_limit", lambda: int(gigabytes * 2**30))
     assert backlog_size()["spark.driver.memory"] == heap
 
 
