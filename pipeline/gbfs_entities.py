@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -18,7 +19,8 @@ _LATEST = datetime.fromtimestamp(LATEST, UTC)
 # Strict shapes: whatever does not fit them exactly is read again, leniently.
 _Id = Annotated[str, msgspec.Meta(min_length=1)]
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=PLACEHOLDERS[0])]
-_Time = Annotated[int, msgspec.Meta(ge=EARLIEST, lt=LATEST)] | Annotated[datetime, msgspec.Meta(tz=True)]
+_Posix = Annotated[int, msgspec.Meta(ge=EARLIEST, lt=LATEST)]
+_Written = Annotated[datetime, msgspec.Meta(tz=True)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Distance = Annotated[float, msgspec.Meta(ge=0)]
 _Latitude = Annotated[float, msgspec.Meta(ge=-90, le=90)]
@@ -34,20 +36,23 @@ class _DockCount(msgspec.Struct, gc=False):
     count: _Count
 
 
+_NONE = msgspec.Raw(b"null")
+
+
 class _StrictStatus(msgspec.Struct, gc=False):
     station_id: _Id
     is_installed: bool
     is_renting: bool
     is_returning: bool
-    last_reported: _Time
+    last_reported: _Posix | str
     num_vehicles_available: _Count | None = None
     num_bikes_available: _Count | None = None
     num_docks_available: _Count | None = None
     num_vehicles_disabled: _Count | None = None
     num_bikes_disabled: _Count | None = None
     num_docks_disabled: _Count | None = None
-    vehicle_types_available: list[_TypeCount] | None = None
-    vehicle_docks_available: list[_DockCount] | None = None
+    vehicle_types_available: msgspec.Raw = _NONE
+    vehicle_docks_available: msgspec.Raw = _NONE
 
 
 class _StrictVehicle(msgspec.Struct, gc=False):
@@ -61,37 +66,36 @@ class _StrictVehicle(msgspec.Struct, gc=False):
     vehicle_type_id: str | None = None
     current_range_meters: _Distance | None = None
     current_fuel_percent: _Share | None = None
-    last_reported: _Time | None = None
+    last_reported: _Posix | str | None = None
 
 
 _STATUS = msgspec.json.Decoder(_StrictStatus)
 _VEHICLE = msgspec.json.Decoder(_StrictVehicle)
+_TYPE_COUNTS = msgspec.json.Decoder(list[_TypeCount])
+_DOCK_COUNTS = msgspec.json.Decoder(list[_DockCount])
 
 
 def strict_status(raw: msgspec.Raw) -> Status | None:
     """The status, when its JSON keeps every rule; else None."""
     try:
         found = _STATUS.decode(raw)
+        reported = _strict_time(found.last_reported)
+        by_type, bikes_by_type = _bikes_by_type(bytes(found.vehicle_types_available))
+        docks_by_type = _docks_by_type(bytes(found.vehicle_docks_available))
     except (msgspec.MsgspecError, RecursionError):
         return None
-    bikes = found.num_vehicles_available
+    bikes, docks = found.num_vehicles_available, found.num_docks_available
     if bikes is None:
         bikes = found.num_bikes_available
-    reported = _strict_time(found.last_reported)
     if bikes is None or reported is None or found.station_id != found.station_id.strip():
         return None
-    by_type = None
-    if found.vehicle_types_available is not None:
-        by_type = tuple((one.vehicle_type_id, one.count) for one in found.vehicle_types_available)
-        if sum(count for _, count in by_type) != bikes or not _are_trimmed(*(one for one, _ in by_type)):
-            return None
-    if not _adds_up(found.vehicle_docks_available, found.num_docks_available):
+    if bikes_by_type not in (None, bikes) or docks_by_type not in (None, docks):
         return None
     disabled = found.num_vehicles_disabled
     return Status(
         found.station_id,
         bikes,
-        found.num_docks_available,
+        docks,
         found.num_bikes_disabled if disabled is None else disabled,
         found.num_docks_disabled,
         found.is_installed,
@@ -171,13 +175,30 @@ def lenient_vehicle(fields: Fields) -> Vehicle | None:
     )
 
 
-def _adds_up(parts: list[_DockCount] | None, whole: int | None) -> bool:
-    return parts is None or sum(part.count for part in parts) == whole
+@lru_cache(maxsize=4096)
+def _bikes_by_type(raw: bytes) -> tuple[tuple[tuple[str, int], ...] | None, int | None]:
+    """The bikes of each type and their sum; the stations of one feed share few such lists, hence the cache."""
+    if raw == b"null":
+        return None, None
+    found = tuple((one.vehicle_type_id, one.count) for one in _TYPE_COUNTS.decode(raw))
+    if not _are_trimmed(*(one for one, _ in found)):
+        raise msgspec.ValidationError
+    return found, sum(count for _, count in found)
 
 
-def _strict_time(time: int | datetime) -> datetime | None:
-    if isinstance(time, int):
-        return posix(time)
+@lru_cache(maxsize=4096)
+def _docks_by_type(raw: bytes) -> int | None:
+    """The sum of the docks for each type."""
+    return None if raw == b"null" else sum(one.count for one in _DOCK_COUNTS.decode(raw))
+
+
+def _strict_time(time: int | str) -> datetime | None:
+    return posix(time) if isinstance(time, int) else _written(time)
+
+
+@lru_cache(maxsize=4096)
+def _written(text: str) -> datetime | None:
+    time = msgspec.convert(text, _Written)
     return milliseconds(time) if _EARLIEST <= time < _LATEST else None
 
 

@@ -235,7 +235,8 @@ def decode(topic: str, value: bytes) -> Record:
 def milliseconds(instant: datetime) -> datetime:
     """The instant in UTC, cut to the milliseconds that records carry."""
     utc = instant.astimezone(UTC)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    beyond = utc.microsecond % 1000
+    return utc - timedelta(microseconds=beyond) if beyond else utc
 
 
 def utc_text(instant: datetime) -> str:
