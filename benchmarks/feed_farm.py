@@ -21,15 +21,21 @@ import uvicorn
 
 FEEDS = ("system_information", "station_information", "station_status")
 CHUNK = b" " * 65_536
+DOCKS = 12
+PERIOD = 10
+"""A station changes once in so many minutes."""
+
+ROUND = PERIOD * (DOCKS + 1)
+"""After so many minutes everything is as it was."""
 
 
 class Farm:
-    """The ASGI application; a document is made once and then only its time is changed."""
+    """The ASGI application; the documents of each minute are made once, and then only their time is changed."""
 
     def __init__(self, base: str, stations: int) -> None:
         self._base = base
         self._stations = [f"station_{number}" for number in range(stations)]
-        self._status = json.dumps({"stations": [_status(one, n) for n, one in enumerate(self._stations)]})
+        self._statuses = [self._status(minute) for minute in range(ROUND)]
         self._information = json.dumps({"stations": [_declared(one, n) for n, one in enumerate(self._stations)]})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -43,8 +49,11 @@ class Farm:
             return
         await send({"type": "http.response.body", "body": self._document(system, feed)})
 
+    def _status(self, minute: int) -> str:
+        return json.dumps({"stations": [_status(one, n, minute) for n, one in enumerate(self._stations)]})
+
     def _document(self, system: str, feed: str) -> bytes:
-        data = self._status if feed == "station_status" else self._information
+        data = self._statuses[int(time.time() // 60) % ROUND] if feed == "station_status" else self._information
         if feed == "gbfs":
             listed = [{"name": one, "url": f"{self._base}/{system}/{one}.json"} for one in FEEDS]
             data = json.dumps({"en": {"feeds": listed}})
@@ -62,14 +71,15 @@ async def _flood(receive: Any, send: Any) -> None:
         await asyncio.sleep(0)
 
 
-def _status(station_id: str, number: int) -> dict[str, object]:
-    counts = {"num_bikes_available": number % 12, "num_docks_available": 12 - number % 12}
+def _status(station_id: str, number: int, minute: int) -> dict[str, object]:
+    bikes = (number + (minute - number % PERIOD) // PERIOD) % (DOCKS + 1)
+    counts = {"num_bikes_available": bikes, "num_docks_available": DOCKS - bikes}
     flags = {"is_installed": True, "is_renting": True, "is_returning": True}
     return {"station_id": station_id, **counts, **flags, "last_reported": 1_772_452_800 + number}
 
 
 def _declared(station_id: str, number: int) -> dict[str, object]:
-    return {"station_id": station_id, "name": station_id, "lat": 48 + number / 1e4, "lon": -4.5, "capacity": 12}
+    return {"station_id": station_id, "name": station_id, "lat": 48 + number / 1e4, "lon": -4.5, "capacity": DOCKS}
 
 
 @contextmanager

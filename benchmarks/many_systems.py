@@ -1,64 +1,126 @@
-"""As many systems and stations as the world's catalogue has, polled every minute into a log, by one poller."""
+"""As many systems and stations as the world's catalogue has, each minute: `bikewire poll` and `bikewire stream`."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
+import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import mean, median
+from typing import NamedTuple
 
-import psutil
 import typer
 
 from benchmarks.feed_farm import farming
 from benchmarks.figure import Figure, percentile, show
-from benchmarks.punctuality import lateness, missed, polled
+from benchmarks.installation import BIKEWIRE, megabytes, running
+from benchmarks.punctuality import Instants, instants_in, lateness, missed
+from pipeline.model import Topic
+from pipeline.results import TOPICS
 from pipeline.settings import Settings
+from pipeline.stream import JOB
+from pipeline.tables import TABLES
+from pipeline.wiring import open_log, open_store
 
 SYSTEMS = 1520
 STATIONS = 100
 INTERVAL_SECONDS = 60.0
+LOOK_SECONDS = 5.0
+WARM_UP = 1 / 3
+"""The share of the time in which Java compiles, caches fill and each system is polled for the first time."""
 
 
-async def measure(folder: Path, minutes: float) -> list[Figure]:
+class Sample(NamedTuple):
+    """A look at the installation: memory of all its processes, and records of the log that are not in the store."""
+
+    megabytes: float
+    behind: int
+
+
+def measure(folder: Path, minutes: float) -> list[Figure]:
     with farming(STATIONS) as base:
-        urls = tuple(f"{base}/{number}/gbfs.json" for number in range(SYSTEMS))
-        settings = Settings.read(feeds=urls, data=folder, min_poll_seconds=INTERVAL_SECONDS, requests_per_host=64)
-        memory = asyncio.create_task(_memory(minutes))
-        instants = await polled(settings, minutes * 60)
-        used = await memory
+        urls = [f"{base}/{number}/gbfs.json" for number in range(SYSTEMS)]
+        with _installation(folder, urls) as pids:
+            samples = list(_watched(folder, pids, minutes * 60))
+        instants = asyncio.run(_instants(folder))
+    what = f"{SYSTEMS:,} systems, {SYSTEMS * STATIONS:,} stations, each minute, for {minutes:g} min"
+    return [_punctuality(what, instants), _pace(samples), _memory(samples)]
+
+
+@contextmanager
+def _installation(folder: Path, urls: list[str]) -> Iterator[list[int]]:
+    """The poller and the stream, with the log and the store between and behind them."""
+    commands = {"poll": ["poll", *urls], "stream": ["stream"]}
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                running(
+                    [BIKEWIRE, *command, "--data", str(folder / "data")],
+                    folder / f"{name}.log",
+                    # All systems are on one host here.
+                    BIKEWIRE_REQUESTS_PER_HOST="64",
+                )
+            ).pid
+            for name, command in commands.items()
+        ]
+
+
+def _watched(folder: Path, pids: list[int], seconds: float) -> Iterator[Sample]:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(LOOK_SECONDS, left))
+        yield (sample := Sample(sum(map(megabytes, pids)), asyncio.run(_behind(folder))))
+        told = f"{sample.megabytes:.0f} MB, {sample.behind} records behind, {max(left, 0) / 60:.1f} min left"
+        sys.stderr.write(f"\r{told:<70}")
+    sys.stderr.write("\n")
+
+
+async def _behind(folder: Path) -> int:
+    settings = Settings.read(data=folder / "data")
+    async with open_log(settings.log) as log, open_store(settings.store) as store:
+        await log.create(list(Topic))
+        await store.create(TABLES)
+        consumed = await store.offsets(JOB)
+        ends = await log.end_offsets(TOPICS)
+    # The log on one machine has one sequence of offsets over all topics.
+    return max(ends.values(), default=0) - max(consumed.values(), default=0)
+
+
+async def _instants(folder: Path) -> Instants:
+    async with open_log(Settings.read(data=folder / "data").log) as log:
+        return await instants_in(log)
+
+
+def _punctuality(what: str, instants: Instants) -> Figure:
     late = lateness(instants, INTERVAL_SECONDS)
     lost = missed(instants, INTERVAL_SECONDS)
     polls = sum(map(len, instants.values()))
     told = f"p99 {percentile(late, 0.99):,.0f} ms, longest {max(late):,.0f} ms, {lost} of {polls:,} polls missed"
     is_kept = len(instants) == SYSTEMS and lost == 0 and max(late) < INTERVAL_SECONDS * 1000
-    what = f"{SYSTEMS:,} systems, {SYSTEMS * STATIONS:,} stations, each minute, for {minutes:g} min: poller and log"
-    return [
-        Figure(what, "no poll later than its interval", told, is_kept),
-        Figure(
-            "memory of that poller",
-            "flat (within 10 % after its first 2 min)",
-            f"{used[0]:.0f} → {used[1]:.0f} MB",
-            used[1] <= 1.1 * used[0],
-        ),
-    ]
+    return Figure(f"{what}: poller", "no poll later than its interval", told, is_kept)
 
 
-async def _memory(minutes: float) -> tuple[float, float]:
-    """Megabytes after two minutes (everything has been polled twice), and shortly before the end."""
-    process = psutil.Process(os.getpid())
-    await asyncio.sleep(min(120.0, minutes * 30))
-    first = process.memory_info().rss / 1e6
-    await asyncio.sleep(max(0.0, minutes * 60 - min(120.0, minutes * 30) - 5))
-    return first, process.memory_info().rss / 1e6
+def _pace(samples: list[Sample]) -> Figure:
+    behind = [sample.behind for sample in samples[round(len(samples) * WARM_UP) :]]
+    minute = SYSTEMS * STATIONS
+    told = f"median {median(behind):,.0f}, most {max(behind):,} records behind"
+    return Figure("the stream beside it", f"keeps up: ≤ {minute:,} behind, a minute's", told, max(behind) <= minute)
+
+
+def _memory(samples: list[Sample]) -> Figure:
+    third = max(1, round(len(samples) * WARM_UP))
+    middle, last = (mean(one.megabytes for one in part) for part in (samples[third : 2 * third], samples[-third:]))
+    told = f"{middle:.0f} MB in the middle third, {last:.0f} MB in the last ({last / middle - 1:+.1%})"
+    return Figure("memory of both", "flat: within 10 %", told, last <= 1.1 * middle)
 
 
 def main(minutes: float = 30, json: bool = False) -> None:
-    """Poll them for so many minutes."""
-    logging.basicConfig(level="ERROR")
+    """Run it for so many minutes."""
     with tempfile.TemporaryDirectory() as folder:
-        show(asyncio.run(measure(Path(folder), minutes)))
+        show(measure(Path(folder), minutes))
 
 
 if __name__ == "__main__":

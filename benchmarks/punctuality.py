@@ -25,10 +25,11 @@ async def polled(settings: Settings, seconds: float) -> Instants:
         polling.cancel()
         with suppress(asyncio.CancelledError):
             await polling
-        return await _instants(log)
+        return await instants_in(log)
 
 
-async def _instants(log: Log) -> Instants:
+async def instants_in(log: Log) -> Instants:
+    """The instants of the polls of each system that are in the log, in order."""
     end = await log.end_offsets([Topic.FEED_STATUS])
     found: dict[str, set[datetime]] = {}
     async with aclosing(log.subscribe([Topic.FEED_STATUS], {})) as batches:

@@ -84,7 +84,7 @@ def _logged(past: Past, system_id: str, day: LocalDay) -> pa.Table:
     schema = pa.schema({"topic": pa.string(), **_PLACE, **_FEED})
     if all(end <= past.start.get(place, 0) for place, end in past.end.items()):
         return schema.empty_table()
-    newest = decoded(past.log.frame(past.spark, INPUTS, past.start, past.end), INPUTS)
+    newest = decoded(past.log.frame(past.spark, INPUTS, past.start, past.end, partition_key=system_id), INPUTS)
     wanted = (
         newest.where("problem IS NULL")
         .where(newest.system_id == system_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from pipeline.ports import BikewireError
+
 _TALKATIVE = ("httpx", "httpcore", "uvicorn", "asyncio")
 
 
@@ -30,3 +32,11 @@ def set_up(level: str) -> None:
     logging.getLogger("cassandra").setLevel("CRITICAL")
     # Tells of every call into the JVM, byte by byte, and shows a trace of what the stream says in a sentence itself.
     logging.getLogger("py4j").setLevel("CRITICAL")
+
+
+def sentence(error: BaseException) -> str:
+    """What an error says, in one line: ours are sentences; of others the first line and their kind."""
+    if isinstance(error, BikewireError):
+        return str(error)
+    first = next(iter(str(error).strip().splitlines()), "no reason given")
+    return f"{first} ({type(error).__name__})"

@@ -28,7 +28,8 @@ class Past(NamedTuple):
         A record may come twice; it has the same offset then.
         """
         stored = lake.read(self.spark, self.folder, topic, system_id, since, until)
-        newest = records(self.log.frame(self.spark, (topic,), self.start, self.end), topic)
+        beyond = self.log.frame(self.spark, (topic,), self.start, self.end, partition_key=system_id)
+        newest = records(beyond, topic)
         wanted = (newest.system_id == system_id) & (newest.polled_at >= since) & (newest.polled_at < until)
         names = list(columns(topic))
         return stored.select(*names).unionByName(newest.where(wanted).select(*names))

@@ -159,9 +159,20 @@ class Log(ABC):
         return ()
 
     @abstractmethod
-    def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
+    def frame(
+        self,
+        spark: SparkSession,
+        topics: Sequence[str],
+        start: Offsets,
+        end: Offsets,
+        *,
+        partition_key: str | None = None,
+    ) -> DataFrame:
         """The records from ``start`` (or the oldest) up to and without ``end``, as a batch DataFrame like
-        `stream`'s."""
+        `stream`'s.
+
+        Who only wants the records of one ``partition_key`` says so: an engine may then leave out others', or not.
+        """
 
     @abstractmethod
     async def retire(self, before: datetime, consumed: Offsets) -> int:
@@ -180,6 +191,17 @@ class Log(ABC):
 
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
+
+
+def behind(consumed: Offsets, end: Offsets, log: Log) -> int | None:
+    """How many records a job that has consumed so much has still to read up to ``end``; None when it never ran.
+
+    Positions, not records, where an engine's offsets have holes.
+    """
+    if not consumed:
+        return None
+    waiting = (end.get(place, 0) - offset - log.trailing_offsets for place, offset in consumed.items())
+    return max(0, *waiting)
 
 
 Value = str | int | float | bool | datetime | date | None

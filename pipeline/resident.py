@@ -20,6 +20,7 @@ from pipeline import lake
 from pipeline.class_archive import make_archive
 from pipeline.cluster import LOOK_SECONDS, Lifeline
 from pipeline.instruments import served
+from pipeline.logs import sentence
 from pipeline.model import Topic
 from pipeline.ports import BikewireError, Log, LogError, PublisherFenced, Store, StoreError
 from pipeline.results import TOPICS
@@ -27,7 +28,7 @@ from pipeline.settings import Settings
 from pipeline.spark import ending, session
 from pipeline.stream import JOB, Stream
 from pipeline.tables import TABLES
-from pipeline.tending import Tending, sentence
+from pipeline.tending import Tending
 from pipeline.wiring import open_log, open_store
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline import tables
 from pipeline.model import FeedState, Topic
-from pipeline.ports import Log, Offsets, Row, Store
+from pipeline.ports import Row, Store, behind
 from pipeline.settings import Settings
 from pipeline.wiring import open_log, open_store
 
@@ -78,7 +78,7 @@ async def read_status(settings: Settings, now: datetime) -> Status:
         return Status(
             data=str(settings.data),
             log_end=max(end.values(), default=0) if log.has_one_sequence else sum(end.values()),
-            jobs=tuple([JobReport(job, _behind(await store.offsets(job), end, log)) for job in JOBS]),
+            jobs=tuple([JobReport(job, behind(await store.offsets(job), end, log)) for job in JOBS]),
             systems=tuple([await _system(store, row, now) for row in systems]),
             sizes=_sizes(settings),
         )
@@ -87,14 +87,6 @@ async def read_status(settings: Settings, now: datetime) -> Status:
 def _is_untouched(settings: Settings) -> bool:
     urls = (settings.log, settings.store)
     return all(_is_here(url) and not _file(url).exists() for url in urls)
-
-
-def _behind(consumed: Offsets, end: Offsets, log: Log) -> int | None:
-    """Positions, not records, where an engine's offsets have holes."""
-    if not consumed:
-        return None
-    waiting = (end.get(place, 0) - offset - log.trailing_offsets for place, offset in consumed.items())
-    return max(0, *waiting)
 
 
 async def _system(store: Store, row: Row, now: datetime) -> SystemReport:

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pipeline import lake
 from pipeline.batch import compute_day
 from pipeline.class_archive import make_archive
-from pipeline.days import UnknownTimeZone, time_zone
 from pipeline.instruments import StreamInstruments
 from pipeline.late import LateDays
-from pipeline.manifest import manifest_of
+from pipeline.logs import sentence
 from pipeline.model import Topic
-from pipeline.ports import BikewireError, Log, Offsets, Store
+from pipeline.ports import Log, Offsets, Store
 from pipeline.results import TOPICS
 from pipeline.settings import Settings
-from pipeline.tables import BATCH_DAY, SYSTEM
+from pipeline.today import STREAM_JOB, Today
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 logger = logging.getLogger(__name__)
-
-STREAM_JOB = "stream"
 
 LAKE_DELAY = timedelta(minutes=5)
 """How long after its end an hour is written: by then its last poll is in the log."""
@@ -44,10 +41,13 @@ TICK_SECONDS = 5.0
 
 @dataclass
 class Chore:
-    """Something to do every ``period``; what fails is tried again sooner, but less and less often."""
+    """Something to do every ``period``; what fails is tried again sooner, but less and less often.
+
+    ``work`` that returns True was only begun, and goes on when the other chores have had their turn.
+    """
 
     name: str
-    work: Callable[[datetime], Awaitable[None]]
+    work: Callable[[datetime], Awaitable[bool | None]]
     period: timedelta
     due_at: datetime
     failures: int = 0
@@ -57,7 +57,7 @@ class Chore:
         if now < self.due_at:
             return
         try:
-            await self.work(now)
+            is_only_begun = await self.work(now)
         except Exception as error:  # a chore must never end the stream beside it
             self.failures += 1
             instruments.chore_failures.labels(self.name).inc()
@@ -66,16 +66,9 @@ class Chore:
             self.due_at = now + wait
         else:
             self.failures = 0
-            instruments.done(self.name, datetime.now(UTC))
-            self.due_at = now + self.period
-
-
-def sentence(error: BaseException) -> str:
-    """What an error says, in one line: ours are sentences; of others the first line and their kind."""
-    if isinstance(error, BikewireError):
-        return str(error)
-    first = next(iter(str(error).strip().splitlines()), "no reason given")
-    return f"{first} ({type(error).__name__})"
+            if not is_only_begun:
+                instruments.done(self.name, datetime.now(UTC))
+                self.due_at = now + self.period
 
 
 class Tending:
@@ -87,6 +80,7 @@ class Tending:
         self._log = log
         self._store = store
         self._late = LateDays(store)
+        self._today = Today(log, store, self._compute, timedelta(minutes=settings.today_minutes))
 
     def chores(self, now: datetime) -> list[Chore]:
         """All chores; each is due at once."""
@@ -117,30 +111,15 @@ class Tending:
         if report.files:
             logger.info("lake: wrote %d files in %.1f s", report.files, report.seconds)
 
-    async def compute_figures(self, now: datetime) -> None:
-        """Of each system: today so far, and the days before it that were not over when they were computed."""
-        for row in await self._store.read(SYSTEM, ("all",)):
-            system_id, zone = str(row["system_id"]), str(row["time_zone"])
-            try:
-                days = await self._days_to_compute(system_id, zone, now)
-            except UnknownTimeZone as error:
-                # The other systems' days can be computed all the same.
-                logger.warning("figures: %s", error)
-                continue
-            for day in days:
-                await self._compute(system_id, zone, day)
+    async def compute_figures(self, now: datetime) -> bool:
+        """Of each system: today so far, and the days before it that were not over when they were computed.
+
+        Of as many as there is time for until the next turn; whether any are left.
+        """
+        return await self._today.go_on(now)
 
     async def _compute(self, system_id: str, zone: str, day: date) -> None:
         await compute_day(self._spark, self._log, self._store, self._settings, system_id, zone, day)
-
-    async def _days_to_compute(self, system_id: str, zone: str, now: datetime) -> Sequence[date]:
-        today = now.astimezone(time_zone(system_id, zone)).date()
-        days = {today - timedelta(days=1), today}
-        # After a while in which nothing ran, the newest day that was begun may be an older one.
-        for row in await self._store.read(BATCH_DAY, (system_id,), upper=today, newest_first=True, limit=1):
-            day = cast(date, row["date"])
-            days = days - {day} if manifest_of(row).is_settled else days | {day}
-        return sorted(days)
 
     async def compute_late_figures(self, now: datetime) -> None:
         """The days that were over and got records, or more of them, since they were computed; a few at a time."""

@@ -45,6 +45,19 @@ async def test_a_frame_holds_the_records_between_two_offsets(log: Log, spark: Sp
     assert log.frame(spark, ["station_status"], end, end).count() == 0
 
 
+async def test_a_frame_for_one_partition_key_lacks_nothing_of_it(log: Log, spark: SparkSession) -> None:
+    for number in range(4):
+        await log.publish("paris" if number % 2 else "brest", poll(f"{number}", number, 3))
+    end = await log.end_offsets(TOPICS)
+    everything = log.frame(spark, TOPICS, {}, end).collect()
+    for key, numbers in {"paris": (1, 3), "brest": (0, 2), "nobody": ()}.items():
+        found = log.frame(spark, TOPICS, {}, end, partition_key=key).collect()
+        wanted = [row for row in everything if row.key.decode().startswith(tuple(f"{number}/" for number in numbers))]
+        assert len(wanted) == 3 * len(numbers)
+        assert set(map(stored, wanted)) <= set(map(stored, found)) <= set(map(stored, everything))
+        assert len(set(found)) == len(found)
+
+
 async def test_a_large_frame_comes_whole_and_once(log: Log, spark: SparkSession) -> None:
     for number in range(10):
         await log.publish("brest", poll("brest", number, 9_000))

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters import sqlite_log
+from pipeline.adapters import sqlite_log, sqlite_records
+from pipeline.adapters.sqlite import connect
 from pipeline.adapters.sqlite_log import SqliteLog
+from pipeline.adapters.sqlite_records import Range
 from pipeline.ports import LogError, LogFull, LogRecord, StoredRecord, TopicPartition
 from tests.log_publisher import poll
 
@@ -215,6 +217,40 @@ async def test_records_that_all_lie_before_a_topics_start_are_passed_over(log: S
 async def test_a_frame_needs_an_end_for_each_topic(log: SqliteLog) -> None:
     with pytest.raises(LogError, match="no end was given for the records of feed_status"):
         log.frame(None, TOPICS, {}, await log.end_offsets(["station_status"]))  # type: ignore[arg-type]
+
+
+def offsets_for(path: Path, partition_key: str) -> list[int]:
+    """The offsets of all records that a reader of one partition key is given."""
+    with closing(connect(path)) as connection:
+        ranges = {number: Range(0, 1000) for number in sqlite_records.topic_ids(connection, TOPICS).values()}
+        steps = list(sqlite_records.plan(connection, ranges, Range(0, 1000), 3, partition_key))
+        within = [Range(step.start, step.end) for step in steps]
+        found = [list(sqlite_records.rows(connection, ranges, one, partition_key)) for one in within]
+    assert [len(rows) for rows in found] == [step.records for step in steps]
+    return [row[0] for rows in found for row in rows]
+
+
+async def test_who_reads_for_one_partition_key_is_spared_the_others(log: SqliteLog, tmp_path: Path) -> None:
+    for number in range(4):
+        await log.publish("paris" if number % 2 else "brest", poll("any", number, 2))
+    path = tmp_path / "log.sqlite"
+    assert [offsets_for(path, key) for key in ("brest", "paris", "nobody")] == [[0, 1, 4, 5], [2, 3, 6, 7], []]
+
+
+async def test_a_log_that_did_not_note_partition_keys_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    async with SqliteLog(str(path)) as log:
+        await log.create(TOPICS)
+        await log.publish("brest", poll("brest", 0, 2))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE publish DROP COLUMN partition_key")
+        connection.execute("PRAGMA user_version=1")
+        connection.commit()
+    async with SqliteLog(str(path)) as log:
+        await log.create(TOPICS)
+        await log.publish("paris", poll("paris", 1, 2))
+    # Whose the old ones are is not known: everybody gets them.
+    assert [offsets_for(path, key) for key in ("brest", "paris")] == [[0, 1], [0, 1, 2, 3]]
 
 
 if __name__ == "__main__":

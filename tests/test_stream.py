@@ -25,6 +25,7 @@ from pipeline.replay import replay
 from pipeline.resident import StreamFailed, catch_up
 from pipeline.results import TOPICS
 from pipeline.settings import Settings
+from pipeline.spark import generate_code
 from pipeline.stream import JOB, Stream
 from pipeline.tables import NETWORK_HISTORY, STATION_HISTORY, STATION_LATEST, SYSTEM, TABLES, VEHICLE_LATEST
 from pipeline.wiring import open_log, open_store
@@ -275,3 +276,30 @@ async def test_a_backlog_goes_on_from_the_last_step_that_was_stored(
         days = {(START + number * MINUTE).date() for number in range(polls)}
         totals = [row for day in sorted(days) for row in await rows(place.store, NETWORK_HISTORY, BREST, day)]
         assert [row["bikes"] for row in totals] == [100 * (number % 7) for number in range(polls)]
+
+
+async def test_code_is_generated_for_large_micro_batches_and_kept_for_smaller_ones(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.stream.SMALL_RECORDS", 100)
+    monkeypatch.setattr("pipeline.stream.COMPILED_RECORDS", 10)
+    said: list[bool] = []
+
+    def listen(session: SparkSession, is_worth_it: bool) -> None:
+        said.append(is_worth_it)
+        generate_code(session, is_worth_it)
+
+    monkeypatch.setattr("pipeline.stream.generate_code", listen)
+    # The second backlog is a small one: nothing was generated for it, so nothing is there to be used again.
+    sizes, expected = ([20, 5, 120, 20, 5], [20, 5]), ([True, True, False, True, True, False], [False, False, False])
+    async with opened(spark, tmp_path) as place:
+        place.stream._spark.conf.set(STEP_SETTING, 1)  # noqa: SLF001  # its session is no one else's
+        at, bikes = START, list[int]()
+        for backlog, generated in zip(sizes, expected, strict=True):
+            for size in backlog:
+                await place.log.publish(BREST, log_records(poll(at, {f"s{number}": (1, 9) for number in range(size)})))
+                at, bikes = at + MINUTE, [*bikes, size]
+            said.clear()
+            await caught_up(spark, place)
+            assert said == generated
+        assert [row["bikes"] for row in await rows(place.store, NETWORK_HISTORY, BREST, START.date())] == bikes

@@ -15,12 +15,13 @@ import pytest
 
 from pipeline import lake
 from pipeline.instruments import StreamInstruments
+from pipeline.logs import sentence
 from pipeline.model import SystemInformation, Topic
 from pipeline.ports import Consumed, Log, LogError, Row, Store, TopicPartition
 from pipeline.results import TOPICS
 from pipeline.settings import Settings
 from pipeline.tables import BATCH_DAY, NETWORK_HISTORY, STATION_DAY, SYSTEM, TABLES
-from pipeline.tending import Chore, Tending, sentence
+from pipeline.tending import Chore, Tending
 from pipeline.wiring import open_log, open_store
 from tests.made_polls import MINUTE, START, log_records, offsets, poll, rows
 from tests.made_polls import SYSTEM as BREST
@@ -57,6 +58,19 @@ async def test_a_chore_is_done_when_it_is_due_and_not_before() -> None:
     for minutes in (-1, 0, 5, 9, 10, 11):
         await chore.do(NOW + minutes * MINUTE, StreamInstruments())
     assert done == [NOW, NOW + 10 * MINUTE]
+
+
+async def test_a_chore_that_was_only_begun_goes_on_after_the_others() -> None:
+    done: list[datetime] = []
+
+    async def work(now: datetime) -> bool:
+        done.append(now)
+        return len(done) < 3
+
+    chore, instruments = Chore("dishes", work, timedelta(minutes=10), NOW), StreamInstruments()
+    for minutes in (0, 1, 2, 3, 11, 12):
+        await chore.do(NOW + minutes * MINUTE, instruments)
+    assert done == [NOW + minutes * MINUTE for minutes in (0, 1, 2, 12)]
 
 
 async def test_a_chore_that_fails_is_named_and_tried_again_less_and_less_often(
@@ -106,8 +120,8 @@ async def test_figures_are_those_of_today_and_of_yesterday_until_it_is_complete(
     async with opened(spark, tmp_path) as place:
         await place.store.write({SYSTEM: [system_row()]})
         now = datetime.now(UTC)
-        for _ in range(2):
-            await place.tending.compute_figures(now)
+        for minutes in (0, 15):
+            await place.tending.compute_figures(now + minutes * MINUTE)
             found.append(await computed(place))
     today = now.astimezone(ZoneInfo("Europe/Paris")).date()
     first, second = found

@@ -97,8 +97,17 @@ class KafkaLog(Log):
         first, end = self._bounds(topics)
         return kafka_source.stream(spark, self._place, _clamped(offsets, first, end))
 
-    def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
-        """Holds nothing of a partition that ``end`` does not name."""
+    def frame(
+        self,
+        spark: SparkSession,
+        topics: Sequence[str],
+        start: Offsets,
+        end: Offsets,
+        *,
+        partition_key: str | None = None,
+    ) -> DataFrame:
+        """Holds nothing of a partition that ``end`` does not name, and everybody's records: a key's older ones are in
+        another partition where partitions were added."""
         from pipeline.adapters import kafka_source
 
         wanted = {name: offset for name, offset in end.items() if name.topic in topics}

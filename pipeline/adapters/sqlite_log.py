@@ -70,9 +70,9 @@ class SqliteLog(Log):
         await self._writer.run_alone(build)
 
     async def publish(self, partition_key: str, records: Sequence[LogRecord]) -> None:
-        """``partition_key`` has no effect: there is one partition, in the order of the publishes."""
+        """There is one partition for all, in the order of the publishes."""
         if records:
-            await self._writer.run(_publish, records)
+            await self._writer.run(_publish, partition_key, records)
 
     async def settle(self, topics: Sequence[str]) -> None:
         """Has nothing to wait for: a transaction that is over is there, and it ends with its process."""
@@ -97,9 +97,19 @@ class SqliteLog(Log):
         ranges = self._ranges(topics, offsets, _endless(topics))
         return spark.readStream.format(_source(spark)).options(**self._options(spark, ranges)).load()
 
-    def frame(self, spark: SparkSession, topics: Sequence[str], start: Offsets, end: Offsets) -> DataFrame:
-        ranges = self._ranges(topics, start, end)
-        return spark.read.format(_source(spark)).options(**self._options(spark, ranges)).load()
+    def frame(
+        self,
+        spark: SparkSession,
+        topics: Sequence[str],
+        start: Offsets,
+        end: Offsets,
+        *,
+        partition_key: str | None = None,
+    ) -> DataFrame:
+        options = self._options(spark, self._ranges(topics, start, end))
+        if partition_key is not None:
+            options["partition_key"] = partition_key
+        return spark.read.format(_source(spark)).options(**options).load()
 
     def _ranges(self, topics: Sequence[str], start: Offsets, end: Offsets) -> dict[str, Range]:
         """Raises LogError here, rather than let Spark fail later."""
@@ -160,9 +170,9 @@ def _endless(topics: Sequence[str]) -> Offsets:
     return dict.fromkeys(_partitions(topics), sys.maxsize)
 
 
-def _publish(connection: sqlite3.Connection, records: Sequence[LogRecord]) -> None:
+def _publish(connection: sqlite3.Connection, partition_key: str, records: Sequence[LogRecord]) -> None:
     with transaction(connection):
-        sqlite_records.append(connection, records, to_micros(datetime.now(UTC)))
+        sqlite_records.append(connection, partition_key, records, to_micros(datetime.now(UTC)))
 
 
 def _retire(connection: sqlite3.Connection, before: int, consumed: Offsets) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pipeline.ports import LogError, LogRecord, TopicPartition
 
 APPLICATION_ID = 0x42574C47  # "BWLG"
-LOG_VERSION = 1
+LOG_VERSION = 2
 
 _SCHEMA = (
     # next: the offset after the topic's last record, also when that was retired.
@@ -21,8 +21,9 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS record ("
     " offset INTEGER PRIMARY KEY, topic INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
     " appended_at INTEGER NOT NULL)",
+    # partition_key: null in publishes of version 1, which did not note it.
     "CREATE TABLE IF NOT EXISTS publish ("
-    " last INTEGER PRIMARY KEY, first INTEGER NOT NULL, appended_at INTEGER NOT NULL)",
+    " last INTEGER PRIMARY KEY, first INTEGER NOT NULL, appended_at INTEGER NOT NULL, partition_key TEXT)",
     "CREATE INDEX IF NOT EXISTS publish_appended_at ON publish (appended_at)",
     # How many records of which topic a publish holds, and from where to where: steps are planned by it.
     "CREATE TABLE IF NOT EXISTS content ("
@@ -31,6 +32,11 @@ _SCHEMA = (
     # Kept apart from the records, so that offsets are never used twice when all records are retired.
     "CREATE TABLE IF NOT EXISTS sequence (next INTEGER NOT NULL, appended_at INTEGER NOT NULL)",
     "INSERT INTO sequence SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM sequence)",
+)
+
+_IS_OWNED = (
+    " AND EXISTS (SELECT * FROM publish WHERE publish.last = content.publish"
+    " AND (partition_key = ? OR partition_key IS NULL))"
 )
 
 StoredRow = tuple[int, int, str, bytes, int]
@@ -57,6 +63,8 @@ def build(connection: sqlite3.Connection, topics: Sequence[str]) -> None:
     check(connection)
     for statement in _SCHEMA:
         connection.execute(statement)
+    if "partition_key" not in {row[1] for row in connection.execute("PRAGMA table_info(publish)")}:
+        connection.execute("ALTER TABLE publish ADD COLUMN partition_key TEXT")
     connection.executemany("INSERT OR IGNORE INTO topic (name) VALUES (?)", [(topic,) for topic in topics])
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={LOG_VERSION}")
@@ -93,7 +101,7 @@ def topic_ids(connection: sqlite3.Connection, topics: Sequence[str]) -> dict[str
     return {topic: known[topic] for topic in topics}
 
 
-def append(connection: sqlite3.Connection, records: Sequence[LogRecord], now: int) -> None:
+def append(connection: sqlite3.Connection, partition_key: str, records: Sequence[LogRecord], now: int) -> None:
     """Append the records as one publish, within the caller's transaction."""
     ids = topic_ids(connection, sorted({record.topic for record in records}))
     first, newest = connection.execute("SELECT next, appended_at FROM sequence").fetchone()
@@ -107,7 +115,7 @@ def append(connection: sqlite3.Connection, records: Sequence[LogRecord], now: in
         ],
     )
     end = first + len(records)
-    connection.execute("INSERT INTO publish VALUES (?, ?, ?)", (end - 1, first, appended_at))
+    connection.execute("INSERT INTO publish VALUES (?, ?, ?, ?)", (end - 1, first, appended_at, partition_key))
     connection.execute(
         "INSERT INTO content SELECT ?, topic, min(offset), max(offset), count(*) FROM record WHERE offset >= ?"
         " GROUP BY topic",
@@ -153,17 +161,25 @@ def offsets_at(connection: sqlite3.Connection, topics: Sequence[str], instant: i
     return {topic: min(end, found[0]) if found else end for topic, end in ends.items()}
 
 
-def plan(connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range, records: int) -> Iterator[Step]:
+def plan(
+    connection: sqlite3.Connection,
+    ranges: Mapping[int, Range],
+    within: Range,
+    records: int,
+    partition_key: str | None = None,
+) -> Iterator[Step]:
     """The records of each topic id in its range, all of them within ``within``, in steps of about so many records.
 
-    A step holds whole publishes and at least one; only where a range begins or ends can it hold part of one.
+    A step holds whole publishes and at least one; only where a range begins or ends can it hold part of one. With a
+    ``partition_key`` the publishes of others are not counted.
     """
     wanted = " OR ".join("(topic = ? AND first < ? AND last >= ?)" for _ in ranges)
     parameters = [value for topic, (start, end) in ranges.items() for value in (topic, end, start)]
+    owned, owner = ("", ()) if partition_key is None else (_IS_OWNED, (partition_key,))
     publishes = connection.execute(
         "SELECT publish, min(first), sum(records) FROM content"
-        f" WHERE publish >= ? AND publish <= ? AND ({wanted}) GROUP BY publish ORDER BY publish",
-        (within.start, _last_publish(connection, within.end), *parameters),
+        f" WHERE publish >= ? AND publish <= ? AND ({wanted}){owned} GROUP BY publish ORDER BY publish",
+        (within.start, _last_publish(connection, within.end), *parameters, *owner),
     )
     step: Step | None = None
     for last, first, count in publishes:
@@ -183,14 +199,28 @@ def _last_publish(connection: sqlite3.Connection, end: int) -> int:
     return end if found is None else int(found)
 
 
-def rows(connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range) -> sqlite3.Cursor:
-    """The `StoredRow`s of each topic id in its range, all of them within ``within``, in log order."""
+def rows(
+    connection: sqlite3.Connection, ranges: Mapping[int, Range], within: Range, partition_key: str | None = None
+) -> sqlite3.Cursor:
+    """The `StoredRow`s of each topic id in its range, all of them within ``within``, in log order.
+
+    With a ``partition_key`` without those that are known to be of others.
+    """
     bounds = " OR ".join("(topic = ? AND offset >= ? AND offset < ?)" for _ in ranges)
     parameters = [value for topic, wanted in ranges.items() for value in (topic, *wanted)]
+    source = "record"
+    owner: tuple[int | str, ...] = ()
+    if partition_key is not None:
+        # Publish by publish: of many systems' records those of one are a small part.
+        source = (
+            "(SELECT first, last FROM publish WHERE last >= ? AND (partition_key = ? OR partition_key IS NULL))"
+            " CROSS JOIN record ON offset BETWEEN first AND last"
+        )
+        owner = (within.start, partition_key)
     return connection.execute(
-        "SELECT offset, topic, key, value, appended_at FROM record"
+        f"SELECT offset, topic, key, value, appended_at FROM {source}"
         f" WHERE offset >= ? AND offset < ? AND ({bounds}) ORDER BY offset",
-        (*within, *parameters),
+        (*owner, *within, *parameters),
     )
 
 

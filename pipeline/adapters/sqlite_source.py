@@ -61,11 +61,13 @@ class LogReader:
         self._path = Path(options["path"])
         self._tasks = int(options["tasks"])
         self._step = int(options["step"])
+        self._partition_key = options.get("partition_key")
         self._ranges = {topic: Range(*bounds) for topic, bounds in json.loads(options["ranges"]).items()}
 
     def _slices(self, within: Range) -> list[Slice]:
         with closing(connect(self._path)) as connection:
-            steps = list(sqlite_records.plan(connection, self._wanted(connection), within, SLICE_RECORDS))
+            wanted = self._wanted(connection)
+            steps = list(sqlite_records.plan(connection, wanted, within, SLICE_RECORDS, self._partition_key))
         # One slice for each task that runs at once, and one only where that is enough. There must be one.
         slices = [Slice(Range(part[0].start, part[-1].end)) for part in _split(steps, self._tasks)]
         return slices or [Slice(Range(within.start, within.start))]
@@ -81,7 +83,8 @@ class LogReader:
             names = {
                 number: topic for topic, number in sqlite_records.topic_ids(connection, list(self._ranges)).items()
             }
-            cursor = sqlite_records.rows(connection, self._wanted(connection), partition.within)
+            wanted = self._wanted(connection)
+            cursor = sqlite_records.rows(connection, wanted, partition.within, self._partition_key)
             while rows := cursor.fetchmany(_ARROW_RECORDS):
                 yield _arrow(rows, names)
 
@@ -131,7 +134,8 @@ class StreamReader(LogReader, DataSourceStreamReader, SupportsTriggerAvailableNo
 
 
 class SqliteLogSource(DataSource):
-    """Options: path; ranges, JSON of topic to [start, end]; tasks, how many run at once; step, records at a time."""
+    """Options: path; ranges, JSON of topic to [start, end]; tasks, how many run at once; step, records at a time; and
+    of a frame partition_key, whose records are wanted (default: everybody's)."""
 
     @classmethod
     def name(cls) -> str:
