@@ -110,6 +110,8 @@ _RESIDENT = {
     STEP_SETTING: "100000",
     # One task at a time: a second Python worker would wait for days that two read.
     "spark.python.factory.idleWorkerMaxPoolSize": "1",
+    # Workers with it and without it come from two processes of 35 MB each, and data sources are read without it.
+    "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "false",
 }
 
 _BACKLOG = {
@@ -245,7 +247,10 @@ def _prepare_environment() -> None:
     # A SPARK_HOME from elsewhere would pair this PySpark with another Spark's jars.
     os.environ["SPARK_HOME"] = str(Path(pyspark.__file__).parent)
     # Python workers run the log's data source: they need this interpreter and this package.
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    # Where there is a Python of this name, Spark looks for data sources in all its packages, with processes that take
+    # 75 MB, half of them for ever. Ours is registered.
+    os.environ["PYSPARK_DRIVER_PYTHON"] = "none"
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     folders = [str(_PACKAGE / "spark_site"), str(_PACKAGE.parent), *given]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(folders))

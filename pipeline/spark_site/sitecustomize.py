@@ -21,3 +21,5 @@ def _print_news(*arguments: Any, **options: Any) -> None:
 if "pyspark.daemon" in sys.orig_argv:
     refuse_pandas()
     traceback.print_exc = _print_news
+    # Here, before the workers are forked, so that they share it.
+    import pipeline.adapters.sqlite_source  # noqa: F401
