@@ -177,7 +177,17 @@ def _columns(results: pa.Table, structs: str, names: Container[str]) -> list[dic
     """The structs in a column as rows, with those of their fields that are named."""
     found: Any = results[structs].combine_chunks()
     wanted = [field.name for field in found.type if field.name in names]
-    return pa.Table.from_arrays([found.field(name) for name in wanted], names=wanted).to_pylist()
+    values = zip(*(_values(found.field(name)) for name in wanted), strict=True)
+    return [dict(zip(wanted, row, strict=True)) for row in values]
+
+
+def _values(column: pa.Array[Any]) -> list[Any]:
+    """Its values; instants are made once each, since the records of a poll share theirs."""
+    if not pa.types.is_timestamp(column.type):
+        return column.to_pylist()
+    encoded = column.dictionary_encode()
+    instants = [*encoded.dictionary.to_pylist(), None]
+    return [instants[-1 if place is None else place] for place in encoded.indices.to_pylist()]
 
 
 def _offsets(groups: Sequence[Mapping[str, Any]]) -> Offsets:

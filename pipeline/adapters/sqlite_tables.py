@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from itertools import repeat
+from types import NoneType
 from typing import Any, NamedTuple
 
 from pipeline.adapters.checks import Select, check_select, check_value
 from pipeline.adapters.sqlite import from_micros, to_micros
 from pipeline.ports import Row, Value
-from pipeline.tables import Table
+from pipeline.tables import ColumnType, Table
 
 Stored = str | int | float | None
 
@@ -36,6 +38,15 @@ _KINDS = {
 }
 
 
+_PLAIN: dict[ColumnType, set[type]] = {
+    "text": {str, NoneType},
+    "long": {int, NoneType},
+    "double": {float, int, NoneType},
+    "boolean": {bool, NoneType},
+}
+"""The types that SQLite keeps as they are, of the kinds of columns with such."""
+
+
 def encode(table: Table, column: str, value: Value) -> Stored:
     """The value as SQLite keeps it; raises StoreError when the column takes another type."""
     check_value(table, column, value)
@@ -45,7 +56,21 @@ def encode(table: Table, column: str, value: Value) -> Stored:
 
 def parameters(table: Table, columns: Sequence[str], rows: Iterable[Row], written_at: int) -> list[tuple[Stored, ...]]:
     """The rows as parameters of `upsert_sql`."""
-    return [(*(encode(table, column, row[column]) for column in columns), written_at) for row in rows]
+    given = list(rows)
+    stored = [_encoded(table, column, [row[column] for row in given]) for column in columns]
+    return list(zip(*stored, repeat(written_at, len(given)), strict=True))
+
+
+def _encoded(table: Table, column: str, values: list[Value]) -> Iterable[Stored]:
+    """`encode` of each value: for one of many columns and rows that would be most of the work of a write."""
+    kind = table.columns[column]
+    is_plain = _KINDS[kind].encode is None and {*map(type, values)} <= _PLAIN[kind]
+    if is_plain:
+        return values  # type: ignore[return-value]  # as the types say
+    if kind == "timestamp":
+        known = {value: encode(table, column, value) for value in set(values)}
+        return [known[value] for value in values]
+    return [encode(table, column, value) for value in values]
 
 
 def upsert_sql(table: Table, columns: Sequence[str]) -> str:
