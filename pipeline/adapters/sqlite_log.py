@@ -28,7 +28,6 @@ from pipeline.ports import (
 )
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 BATCH_RECORDS = 5_000
@@ -110,18 +109,7 @@ class SqliteLog(Log):
         options = self._options(spark, self._ranges(topics, start, end))
         if partition_key is not None:
             options["partition_key"] = partition_key
-        few = self._few(options)
-        return (
-            spark.read.format(_source(spark)).options(**options).load() if few is None else spark.createDataFrame(few)
-        )
-
-    def _few(self, options: Mapping[str, str]) -> pa.Table | None:
-        from pipeline.adapters.sqlite_source import FrameReader
-
-        try:
-            return FrameReader(options).table()
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
+        return spark.read.format(_source(spark)).options(**options).load()
 
     def _ranges(self, topics: Sequence[str], start: Offsets, end: Offsets) -> dict[str, Range]:
         """Raises LogError here, rather than let Spark fail later."""

@@ -43,10 +43,6 @@ _LOG_APPEND_TIME = 1  # Kafka's number for "the log's own clock"
 SLICE_RECORDS = 20_000
 """Up to how many records one task reads; starting a second one costs more than it saves below that."""
 
-FEW_RECORDS = 50_000
-"""A frame of no more records is read by who asks for it: they take less memory than the processes that Spark would
-start to plan and to read it, and half a second less."""
-
 _ARROW_RECORDS = 10_000
 
 
@@ -97,23 +93,9 @@ class FrameReader(LogReader, DataSourceReader):
     """A range of offsets, once."""
 
     def partitions(self) -> Sequence[InputPartition]:
-        return self._slices(self._within)
-
-    def table(self) -> pa.Table | None:
-        """All of its records, if they are few."""
-        with closing(connect(self._path)) as connection:
-            wanted = self._wanted(connection)
-            steps = sqlite_records.plan(connection, wanted, self._within, FEW_RECORDS, self._partition_key)
-            first, second = next(steps, None), next(steps, None)
-        if second or (first and first.records > FEW_RECORDS):
-            return None
-        batches = self.read(Slice(Range(first.start, first.end))) if first else ()
-        return pa.Table.from_batches(batches, pa.schema(_ARROW_COLUMNS))
-
-    @property
-    def _within(self) -> Range:
-        starts, ends = zip(*self._ranges.values(), strict=True)
-        return Range(min(starts), max(ends))
+        start = min(bounds.start for bounds in self._ranges.values())
+        end = max(bounds.end for bounds in self._ranges.values())
+        return self._slices(Range(start, end))
 
 
 class StreamReader(LogReader, DataSourceStreamReader, SupportsTriggerAvailableNow):

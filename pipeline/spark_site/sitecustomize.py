@@ -21,5 +21,7 @@ def _print_news(*arguments: Any, **options: Any) -> None:
 if "pyspark.daemon" in sys.orig_argv:
     refuse_pandas()
     traceback.print_exc = _print_news
-    # Here, before the workers are forked, so that they share it.
-    import pipeline.adapters.sqlite_source  # noqa: F401
+    if "pyspark.sql.worker.lookup_data_sources" not in sys.orig_argv:
+        # Here, before the workers are forked, so that they share it. Who looks for data sources must not find it: one that
+        # is found can't be registered.
+        import pipeline.adapters.sqlite_source  # noqa: F401
