@@ -22,6 +22,6 @@ if "pyspark.daemon" in sys.orig_argv:
     refuse_pandas()
     traceback.print_exc = _print_news
     if "pyspark.sql.worker.lookup_data_sources" not in sys.orig_argv:
-        # Here, before the workers are forked, so that they share it. Who looks for data sources must not find it: one that
+        # Here, before the workers are forked, so that they share it. Who looks for data sources must not find it: what
         # is found can't be registered.
         import pipeline.adapters.sqlite_source  # noqa: F401
