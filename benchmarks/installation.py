@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import mean
 from typing import Any, TypeVar
 
 import httpx
@@ -77,6 +78,12 @@ def processes(root: int) -> list[psutil.Process]:
     """The process and all that descend from it."""
     parent = psutil.Process(root)
     return [parent, *parent.children(recursive=True)]
+
+
+def middle_and_last(samples: Sequence[float]) -> tuple[float, float]:
+    """The means of the middle and of the last third; the first is warm-up: code gets compiled, caches fill."""
+    third = max(1, len(samples) // 3)
+    return mean(samples[third : 2 * third] or samples), mean(samples[-third:])
 
 
 def megabytes(root: int) -> float:

@@ -9,16 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from typing import NamedTuple
 
 import typer
 
 from benchmarks.feed_farm import farming
 from benchmarks.figure import Figure, percentile, show
-from benchmarks.installation import BIKEWIRE, megabytes, running
+from benchmarks.installation import BIKEWIRE, megabytes, middle_and_last, running
 from benchmarks.punctuality import Instants, instants_in, lateness, missed
 from pipeline.model import Topic
+from pipeline.ports import behind
 from pipeline.results import TOPICS
 from pipeline.settings import Settings
 from pipeline.stream import JOB
@@ -29,8 +30,6 @@ SYSTEMS = 1520
 STATIONS = 100
 INTERVAL_SECONDS = 60.0
 LOOK_SECONDS = 5.0
-WARM_UP = 1 / 3
-"""The share of the time in which Java compiles, caches fill and each system is polled for the first time."""
 
 
 class Sample(NamedTuple):
@@ -85,8 +84,7 @@ async def _behind(folder: Path) -> int:
         await store.create(TABLES)
         consumed = await store.offsets(JOB)
         ends = await log.end_offsets(TOPICS)
-    # The log on one machine has one sequence of offsets over all topics.
-    return max(ends.values(), default=0) - max(consumed.values(), default=0)
+        return behind(consumed, ends, log) or 0
 
 
 async def _instants(folder: Path) -> Instants:
@@ -104,15 +102,15 @@ def _punctuality(what: str, instants: Instants) -> Figure:
 
 
 def _pace(samples: list[Sample]) -> Figure:
-    behind = [sample.behind for sample in samples[round(len(samples) * WARM_UP) :]]
+    # At first Java compiles, and each system is polled for the first time.
+    found = [sample.behind for sample in samples[len(samples) // 3 :]]
     minute = SYSTEMS * STATIONS
-    told = f"median {median(behind):,.0f}, most {max(behind):,} records behind"
-    return Figure("the stream beside it", f"keeps up: ≤ {minute:,} behind, a minute's", told, max(behind) <= minute)
+    told = f"median {median(found):,.0f}, most {max(found):,} records behind"
+    return Figure("the stream beside it", f"keeps up: ≤ {minute:,} behind, a minute's", told, max(found) <= minute)
 
 
 def _memory(samples: list[Sample]) -> Figure:
-    third = max(1, round(len(samples) * WARM_UP))
-    middle, last = (mean(one.megabytes for one in part) for part in (samples[third : 2 * third], samples[-third:]))
+    middle, last = middle_and_last([sample.megabytes for sample in samples])
     told = f"{middle:.0f} MB in the middle third, {last:.0f} MB in the last ({last / middle - 1:+.1%})"
     return Figure("memory of both", "flat: within 10 %", told, last <= 1.1 * middle)
 

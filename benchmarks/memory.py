@@ -6,12 +6,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import mean
 
 import typer
 
 from benchmarks.figure import Figure, show
-from benchmarks.installation import BIKEWIRE, ask, free_port, megabytes, running, until
+from benchmarks.installation import BIKEWIRE, ask, free_port, megabytes, middle_and_last, running, until
 
 NETWORK = "{ systems { network { polledAt } } }"
 
@@ -59,9 +58,7 @@ def _watch(pid: int, seconds: float) -> list[float]:
 
 
 def _figure(samples: list[float], seconds: float) -> Figure:
-    # The first third is warm-up: code gets compiled, caches fill. Flat means that the rest does not grow.
-    third = max(1, len(samples) // 3)
-    middle, last = mean(samples[third : 2 * third] or samples), mean(samples[-third:])
+    middle, last = middle_and_last(samples)
     growth = last / middle - 1
     measured = f"most {max(samples):.0f} MB, last third against the middle one {growth:+.1%}, {seconds / 60:.0f} min"
     return Figure(

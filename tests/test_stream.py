@@ -8,29 +8,25 @@ import gzip
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-from anyio.from_thread import BlockingPortal
 
 from pipeline.model import NetworkStatus, Topic, decode
 from pipeline.ports import STEP_SETTING, Log, LogFull, LogRecord, Offsets, Store, StoreError, TopicPartition
 from pipeline.replay import replay
-from pipeline.resident import StreamFailed, catch_up
+from pipeline.resident import StreamFailed
 from pipeline.results import TOPICS
-from pipeline.settings import Settings
-from pipeline.spark import generate_code
-from pipeline.stream import JOB, Stream
-from pipeline.tables import NETWORK_HISTORY, STATION_HISTORY, STATION_LATEST, SYSTEM, TABLES, VEHICLE_LATEST
-from pipeline.wiring import open_log, open_store
+from pipeline.stream import JOB
+from pipeline.tables import NETWORK_HISTORY, STATION_HISTORY, STATION_LATEST, SYSTEM, VEHICLE_LATEST
 from tests.made_polls import MINUTE, START, feed, log_records, poll, rows, vehicle
 from tests.made_polls import SYSTEM as BREST
+from tests.opened_stream import caught_up, opened
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,26 +34,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 Points = dict[tuple[str, datetime], tuple[int, int, bool, bool]]
-
-
-class Place(NamedTuple):
-    settings: Settings
-    log: Log
-    store: Store
-    stream: Stream
-
-
-@asynccontextmanager
-async def opened(spark: SparkSession, folder: Path) -> AsyncIterator[Place]:
-    settings = Settings.read(data=folder)
-    async with open_log(settings.log) as log, open_store(settings.store) as store, BlockingPortal() as portal:
-        await log.create(list(Topic))
-        await store.create(TABLES)
-        yield Place(settings, log, store, Stream(spark, settings, log, store, portal))
-
-
-async def caught_up(spark: SparkSession, place: Place) -> None:
-    await catch_up(place.stream, spark, place.settings, place.log, place.store)
 
 
 async def published(log: Log, topic: Topic) -> list[Any]:
@@ -276,30 +252,3 @@ async def test_a_backlog_goes_on_from_the_last_step_that_was_stored(
         days = {(START + number * MINUTE).date() for number in range(polls)}
         totals = [row for day in sorted(days) for row in await rows(place.store, NETWORK_HISTORY, BREST, day)]
         assert [row["bikes"] for row in totals] == [100 * (number % 7) for number in range(polls)]
-
-
-async def test_code_is_generated_for_large_micro_batches_and_kept_for_smaller_ones(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.stream.SMALL_RECORDS", 100)
-    monkeypatch.setattr("pipeline.stream.COMPILED_RECORDS", 10)
-    said: list[bool] = []
-
-    def listen(session: SparkSession, is_worth_it: bool) -> None:
-        said.append(is_worth_it)
-        generate_code(session, is_worth_it)
-
-    monkeypatch.setattr("pipeline.stream.generate_code", listen)
-    # The second backlog is a small one: nothing was generated for it, so nothing is there to be used again.
-    sizes, expected = ([20, 5, 120, 20, 5], [20, 5]), ([True, True, False, True, True, False], [False, False, False])
-    async with opened(spark, tmp_path) as place:
-        place.stream._spark.conf.set(STEP_SETTING, 1)  # noqa: SLF001  # its session is no one else's
-        at, bikes = START, list[int]()
-        for backlog, generated in zip(sizes, expected, strict=True):
-            for size in backlog:
-                await place.log.publish(BREST, log_records(poll(at, {f"s{number}": (1, 9) for number in range(size)})))
-                at, bikes = at + MINUTE, [*bikes, size]
-            said.clear()
-            await caught_up(spark, place)
-            assert said == generated
-        assert [row["bikes"] for row in await rows(place.store, NETWORK_HISTORY, BREST, START.date())] == bikes

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pipeline.ports import Row, StoreError, Value
 from pipeline.tables import ColumnType, Table
 
-_TAKES: dict[ColumnType, tuple[type, ...]] = {
+TAKES: dict[ColumnType, tuple[type, ...]] = {
     "text": (str,),
     "long": (int,),
     "double": (float, int),
@@ -17,6 +17,7 @@ _TAKES: dict[ColumnType, tuple[type, ...]] = {
     "timestamp": (datetime,),
     "date": (date,),
 }
+"""The types of values that each type of column takes."""
 
 
 class Select(NamedTuple):
@@ -39,7 +40,7 @@ class Select(NamedTuple):
 def check_value(table: Table, column: str, value: Value) -> None:
     """Raises StoreError when the column takes another type; None fits every column."""
     kind = table.columns[column]
-    is_other = not isinstance(value, _TAKES[kind])
+    is_other = not isinstance(value, TAKES[kind])
     if isinstance(value, datetime):
         is_other = kind != "timestamp" or value.tzinfo is None
     if is_other and value is not None:

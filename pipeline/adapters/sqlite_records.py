@@ -34,10 +34,8 @@ _SCHEMA = (
     "INSERT INTO sequence SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM sequence)",
 )
 
-_IS_OWNED = (
-    " AND EXISTS (SELECT * FROM publish WHERE publish.last = content.publish"
-    " AND (partition_key = ? OR partition_key IS NULL))"
-)
+_IS_OWNED = "(partition_key = ? OR partition_key IS NULL)"
+"""A publish of this partition key, or of nobody knows which."""
 
 StoredRow = tuple[int, int, str, bytes, int]
 """offset, topic id, key, value, appended_at in microseconds."""
@@ -175,7 +173,8 @@ def plan(
     """
     wanted = " OR ".join("(topic = ? AND first < ? AND last >= ?)" for _ in ranges)
     parameters = [value for topic, (start, end) in ranges.items() for value in (topic, end, start)]
-    owned, owner = ("", ()) if partition_key is None else (_IS_OWNED, (partition_key,))
+    owned = f" AND EXISTS (SELECT * FROM publish WHERE publish.last = content.publish AND {_IS_OWNED})"
+    owned, owner = ("", ()) if partition_key is None else (owned, (partition_key,))
     publishes = connection.execute(
         "SELECT publish, min(first), sum(records) FROM content"
         f" WHERE publish >= ? AND publish <= ? AND ({wanted}){owned} GROUP BY publish ORDER BY publish",
@@ -213,7 +212,7 @@ def rows(
     if partition_key is not None:
         # Publish by publish: of many systems' records those of one are a small part.
         source = (
-            "(SELECT first, last FROM publish WHERE last >= ? AND (partition_key = ? OR partition_key IS NULL))"
+            f"(SELECT first, last FROM publish WHERE last >= ? AND {_IS_OWNED})"
             " CROSS JOIN record ON offset BETWEEN first AND last"
         )
         owner = (within.start, partition_key)

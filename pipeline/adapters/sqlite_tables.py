@@ -9,10 +9,10 @@ from itertools import repeat
 from types import NoneType
 from typing import Any, NamedTuple
 
-from pipeline.adapters.checks import Select, check_select, check_value
+from pipeline.adapters.checks import TAKES, Select, check_select, check_value
 from pipeline.adapters.sqlite import from_micros, to_micros
 from pipeline.ports import Row, Value
-from pipeline.tables import ColumnType, Table
+from pipeline.tables import Table
 
 Stored = str | int | float | None
 
@@ -38,15 +38,6 @@ _KINDS = {
 }
 
 
-_PLAIN: dict[ColumnType, set[type]] = {
-    "text": {str, NoneType},
-    "long": {int, NoneType},
-    "double": {float, int, NoneType},
-    "boolean": {bool, NoneType},
-}
-"""The types that SQLite keeps as they are, of the kinds of columns with such."""
-
-
 def encode(table: Table, column: str, value: Value) -> Stored:
     """The value as SQLite keeps it; raises StoreError when the column takes another type."""
     check_value(table, column, value)
@@ -64,12 +55,11 @@ def parameters(table: Table, columns: Sequence[str], rows: Iterable[Row], writte
 def _encoded(table: Table, column: str, values: list[Value]) -> Iterable[Stored]:
     """`encode` of each value: for one of many columns and rows that would be most of the work of a write."""
     kind = table.columns[column]
-    is_plain = _KINDS[kind].encode is None and {*map(type, values)} <= _PLAIN[kind]
-    if is_plain:
-        return values  # type: ignore[return-value]  # as the types say
-    if kind == "timestamp":
+    if _KINDS[kind].encode is not None:
         known = {value: encode(table, column, value) for value in set(values)}
         return [known[value] for value in values]
+    if {*map(type, values)} <= {*TAKES[kind], NoneType}:
+        return values  # type: ignore[return-value]  # as the types say
     return [encode(table, column, value) for value in values]
 
 

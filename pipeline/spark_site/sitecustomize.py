@@ -21,7 +21,5 @@ def _print_news(*arguments: Any, **options: Any) -> None:
 if "pyspark.daemon" in sys.orig_argv:
     refuse_pandas()
     traceback.print_exc = _print_news
-    if "pyspark.sql.worker.lookup_data_sources" not in sys.orig_argv:
-        # Here, before the workers are forked, so that they share it. Who looks for data sources must not find it: what
-        # is found can't be registered.
-        import pipeline.adapters.sqlite_source  # noqa: F401
+    # Here, before the workers are forked, so that they share it.
+    import pipeline.adapters.sqlite_source  # noqa: F401
