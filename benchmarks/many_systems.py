@@ -84,7 +84,9 @@ async def _behind(folder: Path) -> int:
         await store.create(TABLES)
         consumed = await store.offsets(JOB)
         ends = await log.end_offsets(TOPICS)
-        return behind(consumed, ends, log) or 0
+        waiting = behind(consumed, ends, log)
+    # A stream that has not begun lacks all that there is.
+    return max(ends.values(), default=0) if waiting is None else waiting
 
 
 async def _instants(folder: Path) -> Instants:
